@@ -1,0 +1,43 @@
+// JSON answers as the dialect lists their members: written in that order, read back by name. Used for tokens and errors.
+import type { Json, Member } from '../dialect.ts'
+import { isPlainObject } from '../shape.ts'
+
+type Values<Source extends string> = Readonly<Partial<Record<Source, Json>>>
+
+export interface JsonAnswer<Source extends string> {
+  write(values: Values<Source>): string
+  /** What the members of `value` say, by source; undefined if it is not such an answer at all. */
+  read(value: unknown): Partial<Record<Source, unknown>> | undefined
+}
+
+export function jsonAnswer<Source extends string>(members: readonly Member<Source>[], envelope: string | null, verbatim: boolean): JsonAnswer<Source> {
+  const written = members.filter((member) => member.verbatim !== (verbatim ? 'omit' : 'only'))
+  return {
+    write(values) {
+      const answer: Record<string, Json> = {}
+      for (const member of written) {
+        const value = memberValue(member, values)
+        if (value !== undefined) answer[member.name] = value
+      }
+      return JSON.stringify(envelope === null ? answer : { [envelope]: answer })
+    },
+    read(value) {
+      const answer = envelope === null || !isPlainObject(value) ? value : value[envelope]
+      if (!isPlainObject(answer)) return undefined
+      const values: Partial<Record<Source, unknown>> = {}
+      for (const member of members) {
+        if (member.from !== undefined && Object.hasOwn(answer, member.name)) values[member.from] = answer[member.name]
+      }
+      return values
+    },
+  }
+}
+
+function memberValue<Source extends string>(member: Member<Source>, values: Values<Source>): Json | undefined {
+  if (member.from === undefined) return member.constant
+  const value = values[member.from]
+  if (value === undefined) return member.absent
+  if (member.as === 'text') return String(value)
+  if (member.as === 'list' && typeof value === 'string') return value === '' ? [] : value.split(' ')
+  return value
+}

@@ -1,0 +1,86 @@
+// Token responses by the dialect's document. RFC 6749 section 5.1.
+import { readScope, writeScope } from '../../oauth/scope.ts'
+import type { TokenSet } from '../../oauth/token_response.ts'
+import type { Dialect, Json, TokenSource } from '../dialect.ts'
+import type { WireResponse } from '../message.ts'
+import { jsonAnswer } from './json_answer.ts'
+
+export interface TokenResponseCodec {
+  write(tokens: TokenSet): WireResponse
+  /** @throws UnreadableAnswer if the body is no token response of this dialect. */
+  read(response: WireResponse): TokenSet
+}
+
+/** A server's answer that is not what its dialect says: a malfunction of that server. */
+export class UnreadableAnswer extends Error {
+  override readonly name = 'UnreadableAnswer'
+}
+
+/** Fields of every answer that may hold a token or tell of one (RFC 6749 section 5.1). */
+export const NO_STORE: Readonly<Record<string, string>> = {
+  'content-type': 'application/json',
+  'cache-control': 'no-store',
+  pragma: 'no-cache',
+}
+
+export function tokenResponseCodec(dialect: Dialect): TokenResponseCodec {
+  const { members, envelope } = dialect.token_response
+  const answer = jsonAnswer<TokenSource>(members, envelope, dialect.verbatim)
+  return {
+    write: (tokens) => ({ status: 200, headers: NO_STORE, body: answer.write(valuesOf(tokens)) }),
+    read(response) {
+      const values = answer.read(parseBody(response.body))
+      const accessToken = values?.access_token
+      if (values === undefined || typeof accessToken !== 'string' || accessToken === '') {
+        throw new UnreadableAnswer('The token endpoint answered without an access token.')
+      }
+      return tokensOf(accessToken, values)
+    },
+  }
+}
+
+/** A response body as JSON; undefined if it is none. */
+export function parseBody(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+function valuesOf(tokens: TokenSet): Partial<Record<TokenSource, Json>> {
+  const values: Partial<Record<TokenSource, Json>> = {
+    access_token: tokens.accessToken,
+    token_type: tokens.tokenType,
+    expires_in: tokens.expiresIn,
+  }
+  if (tokens.scope !== undefined) values.scope = writeScope(tokens.scope)
+  if (tokens.refreshToken !== undefined) values.refresh_token = tokens.refreshToken
+  if (tokens.refreshExpiresIn !== undefined) values.refresh_expires_in = tokens.refreshExpiresIn
+  return values
+}
+
+function tokensOf(accessToken: string, values: Partial<Record<TokenSource, unknown>>): TokenSet {
+  const refreshToken = typeof values.refresh_token === 'string' && values.refresh_token !== '' ? values.refresh_token : undefined
+  const refreshExpiresIn = refreshToken === undefined ? undefined : seconds(values.refresh_expires_in)
+  const scope = scopeOf(values.scope)
+  return {
+    accessToken,
+    tokenType: typeof values.token_type === 'string' ? values.token_type : 'Bearer',
+    expiresIn: seconds(values.expires_in) ?? 0,
+    ...(refreshToken === undefined ? {} : { refreshToken }),
+    ...(refreshExpiresIn === undefined ? {} : { refreshExpiresIn }),
+    ...(scope === undefined ? {} : { scope }),
+  }
+}
+
+/** Lifetimes come as numbers, and from careless servers as text. */
+function seconds(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value) : value
+  return typeof number === 'number' && Number.isFinite(number) && number >= 0 ? number : undefined
+}
+
+function scopeOf(value: unknown): readonly string[] | undefined {
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return readScope(value.join(' '))
+  return typeof value === 'string' ? readScope(value) : undefined
+}

@@ -1,0 +1,38 @@
+// One Dialect document in, codecs out that read and write everything it describes. Compile once, at start.
+import { type ClaimsCodec, claimsCodec } from './codec/claims.ts'
+import { type ErrorCodec, errorCodec } from './codec/error.ts'
+import { type PresentationCodec, presentationCodec } from './codec/presentation.ts'
+import { type TokenRequestCodec, tokenRequestCodec } from './codec/token_request.ts'
+import { type TokenResponseCodec, tokenResponseCodec } from './codec/token_response.ts'
+import type { Dialect, EndpointName } from './dialect.ts'
+
+export interface CompiledDialect {
+  readonly name: string
+  readonly document: Dialect
+  readonly tokenRequest: TokenRequestCodec
+  readonly tokenResponse: TokenResponseCodec
+  readonly error: ErrorCodec
+  readonly presentation: PresentationCodec
+  readonly claims: ClaimsCodec
+  /**
+   * Paths of an endpoint as mounted away from the realm's own hosts, canonical first: `/realms/{realm}` before them,
+   * unless the dialect's paths are absolute; with `rooted` as on the realm's own hosts. `{kid}` is left in.
+   */
+  paths(endpoint: EndpointName, realm: string, rooted: boolean): readonly string[]
+}
+
+export function compile(dialect: Dialect): CompiledDialect {
+  return {
+    name: dialect.name,
+    document: dialect,
+    tokenRequest: tokenRequestCodec(dialect),
+    tokenResponse: tokenResponseCodec(dialect),
+    error: errorCodec(dialect),
+    presentation: presentationCodec(dialect.presentation),
+    claims: claimsCodec(dialect),
+    paths(endpoint, realm, rooted) {
+      const prefix = rooted || dialect.mount === 'absolute' ? '' : `/realms/${realm}`
+      return (dialect.endpoints[endpoint] ?? []).map((path) => prefix + path.replaceAll('{realm}', realm))
+    },
+  }
+}

@@ -1,0 +1,47 @@
+// `Authorization: Basic` as OAuth uses it: both halves form-encoded first. RFC 6749 section 2.3.1, RFC 7617.
+import { readBase64Text, writeBase64Text } from './base64.ts'
+import { OAuthError } from './error.ts'
+import { decodeFormText, encodeFormText } from './parameters.ts'
+
+export interface BasicCredentials {
+  readonly clientId: string
+  readonly clientSecret: string
+}
+
+/**
+ * Reads an Authorization field value of the Basic scheme; undefined if it is of another scheme.
+ * @throws OAuthError invalid_client if it says Basic and cannot be read.
+ */
+export function readBasicAuth(field: string): BasicCredentials | undefined {
+  const match = /^basic(?: +(.*))?$/i.exec(field.trim())
+  if (!match) return undefined
+  const text = readBase64Text(match[1] ?? '')
+  const colon = text?.indexOf(':') ?? -1
+  if (text === undefined || colon < 0) throw malformed()
+  const clientId = decodeHalf(text.slice(0, colon))
+  if (clientId === '') throw malformed()
+  return { clientId, clientSecret: decodeHalf(text.slice(colon + 1)) }
+}
+
+export function writeBasicAuth({ clientId, clientSecret }: BasicCredentials): string {
+  return `Basic ${writeBase64Text(`${encodeFormText(clientId)}:${encodeFormText(clientSecret)}`)}`
+}
+
+function decodeHalf(text: string): string {
+  let decoded: string
+  try {
+    decoded = decodeFormText(text)
+  } catch {
+    // Many clients send the halves raw: a '%' that starts no escape is then itself.
+    decoded = text
+  }
+  for (let i = 0; i < decoded.length; i++) {
+    const code = decoded.charCodeAt(i)
+    if (code < 0x20 || code === 0x7f) throw malformed()
+  }
+  return decoded
+}
+
+function malformed(): OAuthError {
+  return new OAuthError('invalid_client', 'The Basic credentials must be base64 of client_id:client_secret, each form-encoded.')
+}

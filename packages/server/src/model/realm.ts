@@ -1,0 +1,32 @@
+// A realm: one issuer with its own keys, clients, users, audiences and dialects. Owns the noun, not its storage.
+import type { AlgorithmName } from '@countersign/protocol/jose/algorithm'
+import type { Dialect } from '@countersign/protocol/dialect/dialect'
+
+/** A resource server (RFC 8707 `resource`, Auth0 `audience`) that this realm issues access tokens for. */
+export interface Audience {
+  /** What goes into `aud`: an absolute URI without a fragment, or a name. */
+  readonly identifier: string
+  /** Scopes this audience understands; empty: the realm's scopes apply. */
+  readonly scopes: readonly string[]
+}
+
+export interface Realm {
+  /** Path segment and key: `[a-z0-9][a-z0-9_-]*`, at most 64 characters. */
+  readonly id: string
+  readonly displayName: string
+  /** The `iss` of every token, compared as a plain string; comes from configuration, never from `Host`. */
+  readonly issuer: string
+  /** Host names at which this realm answers at its dialects' paths from the root. Lower case, without port. */
+  readonly hosts: readonly string[]
+  /** Served side by side; the first is canonical (metadata, links). At least one. */
+  readonly dialects: readonly Dialect[]
+  /** JWS algorithm of new signing keys. */
+  readonly algorithm: AlgorithmName
+  /** Every scope a client of this realm may be given. */
+  readonly scopes: readonly string[]
+  readonly audiences: readonly Audience[]
+  /** Lifetime of access tokens in seconds. */
+  readonly accessTokenLifetime: number
+  /** Lifetime of an unused refresh token in seconds. */
+  readonly refreshTokenLifetime: number
+}
