@@ -78,7 +78,7 @@ test('a circle is found, also one of types and one of a file with itself', () =>
 
 test('adapters that meet are found', () => {
   assert.equal(strangers([at('p/adapters/x.ts', `import './y.ts'`)]).length, 1)
-  assert.deepEqual(strangers([at('p/adapters/x.ts', `import '../y.ts'`)]), [])
+  assert.deepEqual(strangers([at('p/adapters/x.ts', `import '../y.ts'\nimport './x_error.ts'`)]), [])
 })
 
 test('each reserved thing is found outside its place and left alone inside', () => {

@@ -107,12 +107,18 @@ export function circles(files: readonly SourceFile[]): Offence[] {
   return offences
 }
 
-/** Adapters of one port are strangers: a file in a folder `adapters` imports no other file of that folder. */
+/**
+ * Adapters of one port are strangers: a file in a folder `adapters` imports no other adapter of that folder.
+ * `sqlite.ts` and `sqlite_error.ts` are one adapter: its name is the file's first word.
+ */
 export function strangers(files: readonly SourceFile[]): Offence[] {
   return files.flatMap((file) => {
     const folder = posix.dirname(file.path)
     if (posix.basename(folder) !== 'adapters') return []
-    const met = file.imports.filter((specifier) => posix.dirname(resolveRelative(file.path, specifier) ?? '') === folder)
+    const met = file.imports.filter((specifier) => {
+      const target = resolveRelative(file.path, specifier) ?? ''
+      return posix.dirname(target) === folder && firstWord(target) !== firstWord(file.path)
+    })
     return met.map((specifier) => ({ file: file.path, law: `Adapters never meet: '${specifier}' is its neighbour.` }))
   })
 }
@@ -179,6 +185,10 @@ function roomOf(path: string, plan: PackagePlan): string {
 
 function inside(path: string, folder: string): boolean {
   return path.startsWith(`${folder}/`)
+}
+
+function firstWord(path: string): string {
+  return posix.basename(path).split(/[_.]/)[0] ?? ''
 }
 
 function lineCount(text: string): number {

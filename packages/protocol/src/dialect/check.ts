@@ -1,16 +1,25 @@
-// Holds a Dialect document to its schema, and to what a schema cannot say: codes one to one, every carrier once.
+// Holds a Dialect document to its schema. What a schema cannot say (codes one to one, every carrier once) is in meaning.ts.
+import { OAUTH_ERRORS } from '../oauth/error.ts'
 import { GRANT_TYPES } from '../oauth/grant_type.ts'
-import { type Dialect, ENDPOINT_NAMES } from './dialect.ts'
-import { flag, integer, json, list, object, oneOf, orNull, type Problem, record, type Shape, text } from './shape.ts'
+import type { Dialect } from './dialect.ts'
+import { ENDPOINT_NAMES } from './dialect.ts'
+import { meaningProblems } from './meaning.ts'
+import type { Problem, Shape } from './shape.ts'
+import { flag, integer, json, list, object, oneOf, orNull, record, text } from './shape.ts'
 
 const name = text(/^[a-z][a-z0-9-]{0,63}$/, 'a name of a-z, 0-9 and -, starting with a letter')
-const parameter = text(/^[\x21-\x7e]{1,128}$/, 'a parameter name of visible ASCII characters')
-const memberName = text(/^[\x20-\x7e]{1,128}$/, 'a member name of printable ASCII characters')
-const header = text(/^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/, 'a header field name in lower case')
+// Nothing may be named __proto__: assigned, it would vanish; parsed strictly, it is refused.
+const parameter = text(/^(?!__proto__$)[\x21-\x7e]{1,128}$/, 'a parameter name of visible ASCII characters')
+const memberName = text(/^(?!__proto__$)[\x20-\x7e]{1,128}$/, 'a member name of printable ASCII characters')
+// Fields that frame, route or describe the message belong to HTTP itself: a gateway strips carriers. `constructor` is on every object.
+const header = text(
+  /^(?!(?:__proto__|constructor|host|connection|content-length|content-type|transfer-encoding|te|upgrade|cookie|set-cookie)$)[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/,
+  'a header field name in lower case that HTTP does not use itself',
+)
 const scheme = text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}$/, 'a scheme word')
 // `{realm}` and `{kid}` stand for one segment; nothing a proxy could read in two ways is allowed.
-const path = text(/^(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._~{}-]+)+$/, 'a path like /oauth2/token')
-const oauthCode = text(/^[a-z_]{1,64}$/, 'an OAuth error code')
+const path = text(/^(?:\/(?!\.\.?(?:\/|$))(?:[A-Za-z0-9._~-]|\{realm\}|\{kid\})+)+$/, 'a path like /oauth2/token')
+const oauthCode = oneOf(...Object.keys(OAUTH_ERRORS))
 
 const grantRule = object({ grant_type: parameter, needs: list(parameter), is: oneOf(...GRANT_TYPES), required: flag })
 const composite = object({
@@ -20,7 +29,10 @@ const composite = object({
   separator: text(/^[\x20-\x7e]{1,8}$/, 'a short text of printable ASCII characters'),
 })
 const member = (...sources: readonly string[]): Shape =>
-  object({ name: memberName }, { from: oneOf(...sources), constant: json, absent: json, as: oneOf('text', 'list'), verbatim: oneOf('omit', 'only') })
+  object(
+    { name: memberName },
+    { from: oneOf(...sources), constant: json, absent: json, as: oneOf('text', 'list'), verbatim: oneOf('omit', 'only') },
+  )
 const carrier = object({ header, scheme: orNull(scheme) })
 const claim = object(
   { name: memberName },
@@ -68,62 +80,9 @@ const dialectShape = object({
   metadata: object({ omit: list(memberName), constants: record(json, memberName), space_joined: list(memberName) }),
 })
 
-/** Every place where the value is not a Dialect; empty: it is one. */
+/** Every place where the value is not a Dialect; empty: it is one. Never throws, whatever the value. */
 export function dialectProblems(value: unknown): readonly Problem[] {
   const problems: Problem[] = []
   dialectShape(value, '', problems)
-  if (problems.length === 0) meaningProblems(value as Dialect, problems)
-  return problems
-}
-
-/** Required of the payload, or of every family that `typ: JWT` shares with ID tokens: a claim that those never have. */
-const REQUIRED_CLAIMS = ['iss', 'sub', 'aud', 'exp', 'iat', 'jti']
-
-function meaningProblems(dialect: Dialect, problems: Problem[]): void {
-  const { token_request, token_response, error, presentation, claims } = dialect
-  twice(problems, 'token_response.members', visible(token_response.members, dialect.verbatim))
-  twice(problems, 'error.members', visible(error.members, dialect.verbatim))
-  twice(problems, 'error.codes', Object.values(error.codes))
-  twice(problems, 'token_request.parameters', Object.values(token_request.parameters))
-  twice(problems, 'presentation.token', presentation.token.map((one) => `${one.header} ${one.scheme?.toLowerCase() ?? ''}`))
-  oneValueEach(problems, 'token_response.members', token_response.members)
-  oneValueEach(problems, 'error.members', error.members)
-  if (!token_response.members.some((one) => one.from === 'access_token')) {
-    problems.push({ path: 'token_response.members', message: 'must have a member from access_token' })
-  }
-  for (const required of REQUIRED_CLAIMS) {
-    if (!claims.members.some((one) => one.name === required)) problems.push({ path: 'claims.members', message: `must have ${required}` })
-  }
-  if (claims.typ === 'JWT' && !claims.members.some((one) => one.name === 'typ' && one.constant === 'Bearer')) {
-    problems.push({ path: 'claims.members', message: "must have the constant typ: 'Bearer' when claims.typ is JWT, to tell access tokens from ID tokens" })
-  }
-  for (const [index, one] of claims.members.entries()) {
-    const values = [one.from, one.constant, one.template].filter((value) => value !== undefined)
-    if (values.length !== 1) problems.push({ path: `claims.members[${index}]`, message: 'must have exactly one of from, constant, template' })
-  }
-  if (dialect.mount === 'absolute') {
-    for (const [endpoint, all] of Object.entries(dialect.endpoints)) {
-      if (!all.every((one) => one.includes('{realm}'))) problems.push({ path: `endpoints.${endpoint}`, message: 'must have {realm} when mount is absolute' })
-    }
-  }
-}
-
-function visible(members: readonly { name: string; verbatim?: string }[], verbatim: boolean): string[] {
-  return members.filter((one) => one.verbatim !== (verbatim ? 'omit' : 'only')).map((one) => one.name)
-}
-
-function oneValueEach(problems: Problem[], path: string, members: readonly { from?: unknown; constant?: unknown }[]): void {
-  for (const [index, one] of members.entries()) {
-    if ((one.from === undefined) === (one.constant === undefined)) {
-      problems.push({ path: `${path}[${index}]`, message: 'must have exactly one of from, constant' })
-    }
-  }
-}
-
-function twice(problems: Problem[], path: string, names: readonly string[]): void {
-  const seen = new Set<string>()
-  for (const one of names) {
-    if (seen.has(one)) problems.push({ path, message: `has '${one}' twice` })
-    seen.add(one)
-  }
+  return problems.length === 0 ? meaningProblems(value as Dialect) : problems
 }

@@ -1,9 +1,14 @@
 // One Dialect document in, codecs out that read and write everything it describes. Compile once, at start.
-import { type ClaimsCodec, claimsCodec } from './codec/claims.ts'
-import { type ErrorCodec, errorCodec } from './codec/error.ts'
-import { type PresentationCodec, presentationCodec } from './codec/presentation.ts'
-import { type TokenRequestCodec, tokenRequestCodec } from './codec/token_request.ts'
-import { type TokenResponseCodec, tokenResponseCodec } from './codec/token_response.ts'
+import type { ClaimsCodec } from './codec/claims.ts'
+import { claimsCodec } from './codec/claims.ts'
+import type { ErrorCodec } from './codec/error.ts'
+import { errorCodec } from './codec/error.ts'
+import type { PresentationCodec } from './codec/presentation.ts'
+import { presentationCodec } from './codec/presentation.ts'
+import type { TokenRequestCodec } from './codec/token_request.ts'
+import { tokenRequestCodec } from './codec/token_request.ts'
+import type { TokenResponseCodec } from './codec/token_response.ts'
+import { tokenResponseCodec } from './codec/token_response.ts'
 import type { Dialect, EndpointName } from './dialect.ts'
 
 export interface CompiledDialect {
@@ -32,7 +37,7 @@ export function compile(dialect: Dialect): CompiledDialect {
     claims: claimsCodec(dialect),
     paths(endpoint, realm, rooted) {
       const prefix = rooted || dialect.mount === 'absolute' ? '' : `/realms/${realm}`
-      return (dialect.endpoints[endpoint] ?? []).map((path) => prefix + path.replaceAll('{realm}', realm))
+      return (dialect.endpoints[endpoint] ?? []).map((path) => prefix + path.replaceAll('{realm}', () => realm))
     },
   }
 }

@@ -5,9 +5,12 @@ import { standard } from './builtin/standard.ts'
 import { webcommander } from './builtin/webcommander.ts'
 import { dialectProblems } from './check.ts'
 import type { Dialect, DialectDocument } from './dialect.ts'
-import { isPlainObject, type Problem } from './shape.ts'
+import type { Problem } from './shape.ts'
+import { isPlainObject } from './shape.ts'
 
-export const BUILTIN_DIALECTS: ReadonlyMap<string, Dialect> = new Map([standard, keycloak, auth0, webcommander].map((one) => [one.name, one]))
+export const BUILTIN_DIALECTS: ReadonlyMap<string, Dialect> = new Map(
+  [standard, keycloak, auth0, webcommander].map((one) => [one.name, one]),
+)
 
 /** The document is no dialect; `problems` says where and why. */
 export class DialectError extends Error {
@@ -25,6 +28,9 @@ export class DialectError extends Error {
  * @throws DialectError
  */
 export function resolveDialect(document: string | DialectDocument): Dialect {
+  if (typeof document !== 'string' && !isPlainObject(document)) {
+    throw new DialectError([{ path: '(document)', message: "must be a built-in dialect's name or an object" }])
+  }
   const whole = typeof document === 'string' ? builtin(document, '(name)') : merged(document)
   const problems = dialectProblems(whole)
   if (problems.length > 0) throw new DialectError(problems)
@@ -45,9 +51,10 @@ function builtin(name: string, path: string): Dialect {
 
 function merge(base: unknown, own: unknown): unknown {
   if (!isPlainObject(base) || !isPlainObject(own)) return own
-  const result: Record<string, unknown> = { ...base }
-  for (const [name, value] of Object.entries(own)) {
-    if (name !== '__proto__') result[name] = Object.hasOwn(base, name) ? merge(base[name], value) : value
-  }
-  return result
+  const changed = Object.entries(own).map(([name, value]): [string, unknown] => [
+    name,
+    Object.hasOwn(base, name) ? merge(base[name], value) : value,
+  ])
+  // fromEntries defines members, where assigning `__proto__` would hide it from the check.
+  return Object.fromEntries([...Object.entries(base), ...changed])
 }

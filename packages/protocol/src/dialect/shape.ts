@@ -56,7 +56,9 @@ export function list(of: Shape, least = 0, most = 64): Shape {
 export function record(of: Shape, names: Shape = text(/^.{1,128}$/, 'a name of 1 to 128 characters')): Shape {
   return (value, path, problems) => {
     if (!isPlainObject(value)) return fail(problems, path, 'must be an object')
-    for (const [name, one] of Object.entries(value).slice(0, 256)) {
+    const entries = Object.entries(value)
+    if (entries.length > 256) fail(problems, path, 'must have at most 256 members')
+    for (const [name, one] of entries.slice(0, 256)) {
       names(name, `${path}.${name} (its name)`, problems)
       of(one, `${path}.${name}`, problems)
     }

@@ -42,7 +42,14 @@ export interface Algorithm {
 type Digest = 'sha256' | 'sha384' | 'sha512'
 
 const rsaGeneration: KeyGeneration = { type: 'rsa', modulusLength: 2048, publicExponent: 65537 }
-const rsaTraits = { kty: 'RSA', crv: undefined, signatureLength: undefined, coordinateLength: undefined, slow: true, generation: rsaGeneration } as const
+const rsaTraits = {
+  kty: 'RSA',
+  crv: undefined,
+  signatureLength: undefined,
+  coordinateLength: undefined,
+  slow: true,
+  generation: rsaGeneration,
+} as const
 
 const pkcs1 = (name: AlgorithmName, digest: Digest): Algorithm => ({
   ...rsaTraits,

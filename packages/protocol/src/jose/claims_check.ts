@@ -70,20 +70,25 @@ const checkType = (typ: string | undefined, accepted: readonly string[]): void =
 
 const checkAudience = (aud: JsonValue | undefined, expected: readonly string[]): readonly string[] => {
   if (aud === undefined) throw new JoseError('wrong_audience', 'The token names no audience.')
-  const list: readonly JsonValue[] = Array.isArray(aud) ? aud : [aud as JsonValue]
-  if (!list.every((entry) => typeof entry === 'string')) throw new JoseError('bad_claims', 'The aud of the token is neither a string nor a list of strings.')
+  const list: readonly JsonValue[] = Array.isArray(aud) ? aud : [aud]
+  if (!list.every((entry) => typeof entry === 'string'))
+    throw new JoseError('bad_claims', 'The aud of the token is neither a string nor a list of strings.')
   if (!list.some((entry) => expected.includes(entry))) throw new JoseError('wrong_audience', 'The token is for another audience.')
   return list
 }
 
-const checkTimes = (claims: JsonObject, { now, clockTolerance = 0, maxLifetime }: Expectations): { expiresAt: number; issuedAt: number | undefined } => {
+const checkTimes = (
+  claims: JsonObject,
+  { now, clockTolerance = 0, maxLifetime }: Expectations,
+): { expiresAt: number; issuedAt: number | undefined } => {
   const expiresAt = time(claims, 'exp')
   const notBefore = time(claims, 'nbf')
   const issuedAt = time(claims, 'iat')
   if (expiresAt === undefined) throw new JoseError('bad_claims', 'The token has no exp.')
   if (!(now < expiresAt + clockTolerance)) throw new JoseError('expired', 'The token has expired.')
   if (notBefore !== undefined && !(notBefore <= now + clockTolerance)) throw new JoseError('not_yet_valid', 'The token is not valid yet.')
-  if (issuedAt !== undefined && !(issuedAt <= now + clockTolerance)) throw new JoseError('not_yet_valid', 'The token was issued in the future.')
+  if (issuedAt !== undefined && !(issuedAt <= now + clockTolerance))
+    throw new JoseError('not_yet_valid', 'The token was issued in the future.')
   if (maxLifetime !== undefined) {
     if (issuedAt === undefined) throw new JoseError('bad_claims', 'The token has no iat.')
     if (!(expiresAt - issuedAt <= maxLifetime)) throw new JoseError('bad_claims', 'The token lives longer than is accepted here.')
@@ -95,7 +100,8 @@ const checkTimes = (claims: JsonObject, { now, clockTolerance = 0, maxLifetime }
 const time = (claims: JsonObject, name: string): number | undefined => {
   const value = own(claims, name)
   if (value === undefined) return undefined
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw new JoseError('bad_claims', `The ${name} of the token is not a time.`)
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
+    throw new JoseError('bad_claims', `The ${name} of the token is not a time.`)
   return value
 }
 

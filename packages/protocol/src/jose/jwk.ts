@@ -1,8 +1,10 @@
 // Signature keys as data: JSON Web Keys of RFC 7517, 7518 section 6 and 8037, their thumbprint of RFC 7638, their PEM.
 // It reads, makes and converts keys; it signs nothing.
-import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
-import { type Algorithm, type AlgorithmName, algorithmOf, type Curve } from './algorithm.ts'
+import type { Algorithm, AlgorithmName, Curve } from './algorithm.ts'
+import { algorithmOf } from './algorithm.ts'
 import { decodeBase64url } from './base64url.ts'
 import { JoseError } from './error.ts'
 
@@ -46,23 +48,15 @@ type RsaSecret = 'd' | 'p' | 'q' | 'dp' | 'dq' | 'qi'
  * Without `alg`: ES256, ES384, ES512 or EdDSA by curve, RS256 for RSA. Without `kid`: the thumbprint.
  * @throws JoseError `unsupported` for another kind of key, use, algorithm or size; `malformed` for anything else
  */
-export const readPublicJwk = (value: unknown): PublicJwk => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new JoseError('malformed', 'The key is not a JSON object.')
-  checkPurpose(value)
-  const algorithm = algorithmOfKey(value)
-  const material = algorithm.kty === 'RSA' ? readRsa(value) : readCurveKey(value, algorithm)
-  const jwk = named(material, readKid(value), algorithm.name)
-  toPublicKeyObject(jwk)
-  return jwk
-}
+export const readPublicJwk = (value: unknown): PublicJwk => readPublicMembers(objectOf(value))
 
 /**
  * Reads a private signature key, for instance out of a store.
  * @throws JoseError as `readPublicJwk`; `malformed` if private members are missing or unusable
  */
 export const readPrivateJwk = (value: unknown): PrivateJwk => {
-  const jwk = readPublicJwk(value)
-  const source: object = Object(value)
+  const source = objectOf(value)
+  const jwk = readPublicMembers(source)
   const secret = (name: string): string => readBytes(source, name, 'The private key').text
   const full: PrivateJwk =
     jwk.kty === 'RSA'
@@ -79,7 +73,7 @@ export const publicOf = (jwk: PrivateJwk | PublicJwk): PublicJwk => named(materi
 export const thumbprint = (jwk: PublicJwk | PrivateJwk): string => thumbprintOf(materialOf(jwk))
 
 /** The public key as SPKI PEM, ending in a line feed. */
-export const toPem = (jwk: PublicJwk | PrivateJwk): string => toPublicKeyObject(jwk).export({ type: 'spki', format: 'pem' }).toString()
+export const toPem = (jwk: PublicJwk | PrivateJwk): string => toPublicKeyObject(jwk).export({ type: 'spki', format: 'pem' })
 
 /** A fresh key, made in the thread pool; `kid` is its thumbprint. */
 export const generatePrivateJwk = async (alg: AlgorithmName): Promise<PrivateJwk> => {
@@ -129,7 +123,22 @@ const generatePrivateKey = async ({ generation }: Algorithm): Promise<KeyObject>
   return (await generate('ed25519', {})).privateKey
 }
 
-const member = (source: object, name: string): unknown => (Object.hasOwn(source, name) ? (source as Record<string, unknown>)[name] : undefined)
+const objectOf = (value: unknown): object => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new JoseError('malformed', 'The key is not a JSON object.')
+  return value
+}
+
+const readPublicMembers = (source: object): PublicJwk => {
+  checkPurpose(source)
+  const algorithm = algorithmOfKey(source)
+  const material = algorithm.kty === 'RSA' ? readRsa(source) : readCurveKey(source, algorithm)
+  const jwk = named(material, readKid(source), algorithm.name)
+  toPublicKeyObject(jwk)
+  return jwk
+}
+
+const member = (source: object, name: string): unknown =>
+  Object.hasOwn(source, name) ? (source as Record<string, unknown>)[name] : undefined
 
 const checkPurpose = (source: object): void => {
   const use = member(source, 'use')
@@ -153,7 +162,8 @@ const algorithmOfKey = (source: object): Algorithm => {
   const algorithm = algorithmOf(name)
   if (algorithm === undefined) throw new JoseError('unsupported', 'The key is of a kind or for an algorithm that is not supported.')
   if (algorithm.kty !== kty) throw new JoseError('unsupported', 'The kty of the key does not fit its alg.')
-  if (algorithm.crv !== undefined && algorithm.crv !== member(source, 'crv')) throw new JoseError('unsupported', 'The crv of the key does not fit its alg.')
+  if (algorithm.crv !== undefined && algorithm.crv !== member(source, 'crv'))
+    throw new JoseError('unsupported', 'The crv of the key does not fit its alg.')
   return algorithm
 }
 
@@ -167,7 +177,8 @@ const readKid = (source: object): string | undefined => {
 const readBytes = (source: object, name: string, subject: string): { text: string; bytes: Buffer } => {
   const text = member(source, name)
   const bytes = typeof text === 'string' && text.length <= MAX_MEMBER_LENGTH ? decodeBase64url(text) : undefined
-  if (typeof text !== 'string' || bytes === undefined || bytes.length === 0) throw new JoseError('malformed', `${subject} has no usable ${name}.`)
+  if (typeof text !== 'string' || bytes === undefined || bytes.length === 0)
+    throw new JoseError('malformed', `${subject} has no usable ${name}.`)
   return { text, bytes }
 }
 
@@ -185,11 +196,13 @@ const readRsa = (source: object): Material => {
   const n = readBytes(source, 'n', 'The key')
   const e = readBytes(source, 'e', 'The key')
   const bits = bitLength(n.bytes)
-  if (bits < MIN_MODULUS_BITS || bits > MAX_MODULUS_BITS) throw new JoseError('unsupported', 'The RSA modulus is not between 2048 and 8192 bits long.')
+  if (bits < MIN_MODULUS_BITS || bits > MAX_MODULUS_BITS)
+    throw new JoseError('unsupported', 'The RSA modulus is not between 2048 and 8192 bits long.')
   const minimal = n.bytes[0] !== 0 && e.bytes[0] !== 0
   if (!minimal || !isOdd(n.bytes)) throw new JoseError('malformed', 'The RSA modulus or exponent is not a proper number.')
   const trivial = e.bytes.length === 1 && e.bytes[0] === 1
-  if (!isOdd(e.bytes) || trivial || e.bytes.length > MAX_EXPONENT_BYTES) throw new JoseError('unsupported', 'The RSA exponent is not an odd number above 1.')
+  if (!isOdd(e.bytes) || trivial || e.bytes.length > MAX_EXPONENT_BYTES)
+    throw new JoseError('unsupported', 'The RSA exponent is not an odd number above 1.')
   return { kty: 'RSA', n: n.text, e: e.text }
 }
 
@@ -214,4 +227,6 @@ const named = (material: Material, kid: string | undefined, alg: AlgorithmName):
 
 // The required members only, in the order of their names, without white space.
 const thumbprintOf = (material: Material): string =>
-  createHash('sha256').update(JSON.stringify(material, ['crv', 'e', 'kty', 'n', 'x', 'y'])).digest('base64url')
+  createHash('sha256')
+    .update(JSON.stringify(material, ['crv', 'e', 'kty', 'n', 'x', 'y']))
+    .digest('base64url')

@@ -1,10 +1,13 @@
 // Signatures: the only file of the project that signs or verifies bytes. RFC 7515 sections 5.1 and 5.2.
 // One key, one algorithm: both are fixed when a signer or verifier is made, and no token can change them.
-import { type SignKeyObjectInput, sign, type VerifyKeyObjectInput, verify } from 'node:crypto'
-import { type Algorithm, algorithmOf } from './algorithm.ts'
+import type { SignKeyObjectInput, VerifyKeyObjectInput } from 'node:crypto'
+import { sign, verify } from 'node:crypto'
+import type { Algorithm } from './algorithm.ts'
+import { algorithmOf } from './algorithm.ts'
 import { encodeBase64url } from './base64url.ts'
 import { JoseError } from './error.ts'
-import { type PrivateJwk, type PublicJwk, toPrivateKeyObject, toPublicKeyObject } from './jwk.ts'
+import type { PrivateJwk, PublicJwk } from './jwk.ts'
+import { toPrivateKeyObject, toPublicKeyObject } from './jwk.ts'
 
 export interface Signer {
   readonly kid: string
@@ -69,7 +72,8 @@ export const createVerifier = (jwk: PublicJwk): Verifier => {
 
 const rowOf = (jwk: PublicJwk | PrivateJwk): Algorithm => {
   const algorithm = algorithmOf(jwk.alg)
-  if (algorithm === undefined || algorithm.kty !== jwk.kty) throw new JoseError('unsupported', 'The key is for an algorithm that is not supported.')
+  if (algorithm === undefined || algorithm.kty !== jwk.kty)
+    throw new JoseError('unsupported', 'The key is for an algorithm that is not supported.')
   return algorithm
 }
 
@@ -86,7 +90,8 @@ const createHeaders = (alg: string, kid: string): ((typ: string) => string) => {
   }
 }
 
-// OpenSSL takes private members on trust; a signer that nobody can verify must fail where it is made, not at its first token.
+// Node 26 compares the halves when it imports a key, older releases take them on trust.
+// A signer whose tokens nobody can verify must fail where it is made, not at its first token.
 const proveHalvesMatch = (signer: Signer, jwk: PrivateJwk): void => {
   let matching = false
   try {

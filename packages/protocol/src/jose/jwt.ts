@@ -1,9 +1,12 @@
 // JSON Web Tokens in compact form: reading, verifying and making them. RFC 7519, RFC 7515 section 3.1, RFC 8725, RFC 9068 section 4.
 // What a token may do is the caller's business; here is only whether it is the issuer's, for this audience, now.
-import { isJsonObject, type JsonObject, type JsonValue, parseStrictJson, StrictJsonError } from '../oauth/strict_json.ts'
-import { type AlgorithmName, algorithmOf } from './algorithm.ts'
+import type { JsonObject, JsonValue } from '../oauth/strict_json.ts'
+import { isJsonObject, parseStrictJson, StrictJsonError } from '../oauth/strict_json.ts'
+import type { AlgorithmName } from './algorithm.ts'
+import { algorithmOf } from './algorithm.ts'
 import { decodeBase64url, encodeBase64url } from './base64url.ts'
-import { checkClaims, type Expectations, type RegisteredClaims } from './claims_check.ts'
+import type { Expectations, RegisteredClaims } from './claims_check.ts'
+import { checkClaims } from './claims_check.ts'
 import { JoseError } from './error.ts'
 import { isKid } from './jwk.ts'
 import type { Signer, Verifier } from './jws.ts'
@@ -97,7 +100,8 @@ const dotsOf = (token: string): [number, number] => {
   const second = token.indexOf('.', first + 1)
   if (first < 0 || second < 0) throw malformed('The token does not have three parts.')
   if (token.indexOf('.', second + 1) < 0) return [first, second]
-  if (token.split('.').length === JWE_DOTS + 1) throw new JoseError('unsupported', 'The token is encrypted; only signed tokens are accepted.')
+  if (token.split('.').length === JWE_DOTS + 1)
+    throw new JoseError('unsupported', 'The token is encrypted; only signed tokens are accepted.')
   throw malformed('The token does not have three parts.')
 }
 

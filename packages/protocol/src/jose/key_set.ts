@@ -1,7 +1,9 @@
 // JWK Sets, RFC 7517 section 5: from a `kid` to the key that may verify. Where keys come from over HTTP: remote_key_set.ts.
 import { JoseError } from './error.ts'
-import { type PublicJwk, readPublicJwk, thumbprint } from './jwk.ts'
-import { createVerifier, type Verifier } from './jws.ts'
+import type { PublicJwk } from './jwk.ts'
+import { readPublicJwk, thumbprint } from './jwk.ts'
+import type { Verifier } from './jws.ts'
+import { createVerifier } from './jws.ts'
 
 /** Where verification finds its keys. It answers at once whenever it can. */
 export interface KeySource {

@@ -2,8 +2,9 @@
 // One fetch at a time, old keys rather than none, and no stranger's `kid` can cause more than one fetch in a cooldown.
 import { parseStrictJson, StrictJsonError } from '../oauth/strict_json.ts'
 import { JoseError } from './error.ts'
-import { createKeySet, type KeySet, type KeySource } from './key_set.ts'
 import type { Verifier } from './jws.ts'
+import type { KeySet, KeySource } from './key_set.ts'
+import { createKeySet } from './key_set.ts'
 
 export interface RemoteKeySetOptions {
   /** The issuer's `jwks_uri`: https, or http on a loopback host. */
@@ -68,6 +69,10 @@ export const createRemoteKeySet = (options: RemoteKeySetOptions): RemoteKeySet =
     return flight
   }
 
+  const throwIfEmpty = (): void => {
+    if (keys === undefined && failure !== undefined) throw failure
+  }
+
   const mayFetch = (): boolean => flight !== undefined || failure === undefined || now() >= retryAt
 
   const answer = (kid: string | undefined, alg: string): Verifier | undefined => {
@@ -94,7 +99,7 @@ export const createRemoteKeySet = (options: RemoteKeySetOptions): RemoteKeySet =
     prefetch: async () => {
       if (keys !== undefined) return
       await refresh()
-      if (keys === undefined && failure !== undefined) throw failure
+      throwIfEmpty()
     },
   }
 }
@@ -110,7 +115,11 @@ const createDownload = ({ url, allowHttp, fetch, timeoutMs = 5000, maxBytes = 26
     const signal = AbortSignal.timeout(timeoutMs)
     try {
       // A redirect would let whoever answers choose another source of keys.
-      const response = await fetch(target, { redirect: 'manual', signal, headers: { accept: 'application/jwk-set+json, application/json' } })
+      const response = await fetch(target, {
+        redirect: 'manual',
+        signal,
+        headers: { accept: 'application/jwk-set+json, application/json' },
+      })
       if (response.status !== 200) {
         await response.body?.cancel()
         throw unavailable(`the answer has status ${response.status}`)
@@ -127,16 +136,18 @@ const checkUrl = (text: string, allowHttp: boolean): string => {
   if (!URL.canParse(text)) throw new TypeError('the URL of a JWK Set must be absolute')
   const url = new URL(text)
   const secure = url.protocol === 'https:' || (url.protocol === 'http:' && (allowHttp || LOOPBACK.test(url.hostname)))
-  if (!secure || url.username !== '' || url.password !== '') throw new TypeError('the URL of a JWK Set must be https and carry no credentials')
+  if (!secure || url.username !== '' || url.password !== '')
+    throw new TypeError('the URL of a JWK Set must be https and carry no credentials')
   return url.href
 }
 
 const readBody = async (response: Response, maxBytes: number): Promise<Uint8Array> => {
   const chunks: Uint8Array[] = []
   let length = 0
-  if (response.body === null) return new Uint8Array()
+  const body: ReadableStream<Uint8Array> | null = response.body
+  if (body === null) return new Uint8Array()
   // Leaving the loop cancels the body.
-  for await (const chunk of response.body) {
+  for await (const chunk of body) {
     length += chunk.byteLength
     if (length > maxBytes) throw unavailable(`the answer is longer than ${maxBytes} bytes`)
     chunks.push(chunk)
@@ -153,7 +164,8 @@ const readKeys = (body: Uint8Array): KeySet => {
     return set
   } catch (error) {
     if (error instanceof JoseError && error.code === 'key_unavailable') throw error
-    if (error instanceof StrictJsonError || error instanceof JoseError || error instanceof TypeError) throw unavailable('the answer is not a JWK Set')
+    if (error instanceof StrictJsonError || error instanceof JoseError || error instanceof TypeError)
+      throw unavailable('the answer is not a JWK Set')
     throw error
   }
 }

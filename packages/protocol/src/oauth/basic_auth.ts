@@ -1,21 +1,27 @@
 // `Authorization: Basic` as OAuth uses it: both halves form-encoded first. RFC 6749 section 2.3.1, RFC 7617.
 import { readBase64Text, writeBase64Text } from './base64.ts'
 import { OAuthError } from './error.ts'
-import { decodeFormText, encodeFormText } from './parameters.ts'
+import { decodeFormText, encodeFormText, hasControl } from './parameters.ts'
+import { writeChallenge } from './www_authenticate.ts'
 
 export interface BasicCredentials {
   readonly clientId: string
   readonly clientSecret: string
 }
 
+// Anything but a scheme character ends the word: `Basic<TAB>...` is Basic said badly, not some other scheme.
+const SCHEME = /^[ \t]*basic(?![!#$%&'*+.^_`|~0-9A-Za-z-])/i
+const CREDENTIALS = /^ +(\S+)[ \t]*$/
+
 /**
  * Reads an Authorization field value of the Basic scheme; undefined if it is of another scheme.
  * @throws OAuthError invalid_client if it says Basic and cannot be read.
  */
 export function readBasicAuth(field: string): BasicCredentials | undefined {
-  const match = /^basic(?: +(.*))?$/i.exec(field.trim())
-  if (!match) return undefined
-  const text = readBase64Text(match[1] ?? '')
+  const scheme = SCHEME.exec(field)
+  if (!scheme) return undefined
+  const credentials = CREDENTIALS.exec(field.slice(scheme[0].length))
+  const text = readBase64Text(credentials?.[1] ?? '')
   const colon = text?.indexOf(':') ?? -1
   if (text === undefined || colon < 0) throw malformed()
   const clientId = decodeHalf(text.slice(0, colon))
@@ -35,13 +41,13 @@ function decodeHalf(text: string): string {
     // Many clients send the halves raw: a '%' that starts no escape is then itself.
     decoded = text
   }
-  for (let i = 0; i < decoded.length; i++) {
-    const code = decoded.charCodeAt(i)
-    if (code < 0x20 || code === 0x7f) throw malformed()
-  }
+  if (hasControl(decoded)) throw malformed()
   return decoded
 }
 
 function malformed(): OAuthError {
-  return new OAuthError('invalid_client', 'The Basic credentials must be base64 of client_id:client_secret, each form-encoded.')
+  // Whoever tried Basic must be answered in Basic (RFC 6749 section 5.2).
+  return new OAuthError('invalid_client', 'The Basic credentials must be base64 of client_id:client_secret, each form-encoded.', {
+    challenge: writeChallenge('Basic', { realm: 'token', charset: 'UTF-8' }),
+  })
 }

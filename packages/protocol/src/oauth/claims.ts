@@ -26,5 +26,5 @@ export function clientOf(claims: Readonly<Record<string, unknown>>): string | un
 /** Scope values of a token; empty if it carries none. */
 export function scopeOf(claims: Readonly<Record<string, unknown>>): readonly string[] {
   const scope = claims['scope']
-  return typeof scope === 'string' && scope !== '' ? scope.split(' ') : []
+  return typeof scope === 'string' && scope !== '' ? scope.split(' ').filter((name) => name !== '') : []
 }

@@ -18,6 +18,7 @@ const REPEATABLE = 'resource'
 export function readForm(body: string): Parameters {
   const parameters = new Map<string, string>()
   if (body === '') return parameters
+  if (body.length > MAX_BODY_BYTES) throw tooLong()
   const pairs = body.split('&', MAX_PARAMETERS + 1)
   if (pairs.length > MAX_PARAMETERS) throw tooMany()
   for (const pair of pairs) {
@@ -40,20 +41,27 @@ export function writeForm(parameters: Parameters): string {
 }
 
 /**
- * Reads a JSON object body whose members are strings; numbers and booleans are taken as their text, null as absent.
+ * Reads a JSON object body whose members are strings; numbers and booleans are taken as their text, null as absent; `resource` may be a list.
  * @throws OAuthError invalid_request for anything else.
  */
 export function readJson(body: string): Parameters {
   const parameters = new Map<string, string>()
+  if (body.length > MAX_BODY_BYTES) throw tooLong()
   const members = Object.entries(parseObject(body))
   if (members.length > MAX_PARAMETERS) throw tooMany()
-  for (const [name, value] of members) add(parameters, name, jsonText(name, value))
+  for (const [name, value] of members) {
+    for (const text of jsonTexts(name, value)) add(parameters, name, text)
+  }
   return withoutEmpty(parameters)
 }
 
 /** Writes a JSON body; the inverse of readJson. */
 export function writeJson(parameters: Parameters): string {
-  return JSON.stringify(Object.fromEntries([...parameters].map(([name, value]) => [name, name === REPEATABLE && value.includes(' ') ? value.split(' ') : value])))
+  return JSON.stringify(
+    Object.fromEntries(
+      [...parameters].map(([name, value]) => [name, name === REPEATABLE && value.includes(' ') ? value.split(' ') : value]),
+    ),
+  )
 }
 
 /**
@@ -68,6 +76,15 @@ export function decodeFormText(text: string): string {
   } catch {
     throw new OAuthError('invalid_request', 'The body has a percent-escape that is not UTF-8.')
   }
+}
+
+/** A control character other than TAB, which usernames and passwords may hold (RFC 6749 appendix A.15, A.16). */
+export function hasControl(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if ((code < 0x20 && code !== 0x09) || code === 0x7f) return true
+  }
+  return false
 }
 
 /** Form-encodes one name or value (RFC 6749 appendix B). */
@@ -89,11 +106,13 @@ function parseObject(body: string): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-function jsonText(name: string, value: unknown): string {
-  if (typeof value === 'string') return value
-  if (value === null) return ''
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  if (name === REPEATABLE && Array.isArray(value) && value.every((one) => typeof one === 'string' && !/\s/.test(one))) return value.join(' ')
+function jsonTexts(name: string, value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value]
+  if (value === null) return []
+  if (typeof value === 'boolean') return [String(value)]
+  // Beyond 2^53 the number read is not the one written, and two senders would pass for one.
+  if (typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER) return [String(value)]
+  if (name === REPEATABLE && Array.isArray(value) && value.every((one) => typeof one === 'string')) return value
   throw new OAuthError('invalid_request', `The parameter '${shown(name)}' must be a string.`)
 }
 
@@ -102,7 +121,14 @@ function add(parameters: Map<string, string>, name: string, value: string): void
   if (value.length > MAX_VALUE_LENGTH) {
     throw new OAuthError('invalid_request', `The parameter '${shown(name)}' is longer than ${MAX_VALUE_LENGTH} characters.`)
   }
-  if (hasControl(value) || hasControl(name)) throw new OAuthError('invalid_request', `The parameter '${shown(name)}' has a control character.`)
+  if (hasControl(value) || hasControl(name))
+    throw new OAuthError('invalid_request', `The parameter '${shown(name)}' has a control character.`)
+  if (!value.isWellFormed() || !name.isWellFormed()) {
+    throw new OAuthError('invalid_request', `The parameter '${shown(name)}' has half of a surrogate pair.`)
+  }
+  // A space joins the values of a repeated one: inside a value it would make two of one.
+  if (name === REPEATABLE && /\s/.test(value))
+    throw new OAuthError('invalid_target', 'The resource must be an absolute URI without a fragment.')
   if (parameters.has(name)) return repeat(parameters, name, value)
   parameters.set(name, value)
 }
@@ -118,16 +144,12 @@ function repeat(parameters: Map<string, string>, name: string, value: string): v
   if (value !== '') parameters.set(name, `${parameters.get(name)} ${value}`.trimStart())
 }
 
-function hasControl(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code < 0x20 || code === 0x7f) return true
-  }
-  return false
-}
-
 function shown(name: string): string {
   return name.length > 64 ? `${name.slice(0, 64)}...` : name
+}
+
+function tooLong(): OAuthError {
+  return new OAuthError('invalid_request', `The body is longer than ${MAX_BODY_BYTES} bytes.`)
 }
 
 function tooMany(): OAuthError {

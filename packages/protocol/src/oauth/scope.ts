@@ -13,7 +13,8 @@ export function readScope(text: string): readonly string[] {
   const names = new Set<string>()
   for (const name of text.split(' ')) {
     if (name === '') continue
-    if (!SCOPE_TOKEN.test(name)) throw new OAuthError('invalid_scope', 'The scope has a character that RFC 6749 section 3.3 does not allow.')
+    if (!SCOPE_TOKEN.test(name))
+      throw new OAuthError('invalid_scope', 'The scope has a character that RFC 6749 section 3.3 does not allow.')
     names.add(name)
     if (names.size > MAX_SCOPES) throw new OAuthError('invalid_scope', `The scope names more than ${MAX_SCOPES} values.`)
   }

@@ -19,6 +19,8 @@ export function writeChallenge(scheme: string, parameters: Readonly<Record<strin
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 const PARAMETER = new RegExp(`^(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))`)
 const SCHEME = new RegExp(`^(${TOKEN})(?=\\s|,|$)`)
+/** What some schemes (Negotiate) carry instead of parameters. It may stand only right behind the scheme. */
+const TOKEN68 = /^[ \t]+[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))/
 
 /** Reads the challenges of a field value; what it cannot read ends the list. At most 8 KiB are looked at. */
 export function readChallenges(field: string): readonly Challenge[] {
@@ -35,7 +37,7 @@ export function readChallenges(field: string): readonly Challenge[] {
       const scheme = SCHEME.exec(rest)
       if (!scheme) break
       challenges.push({ scheme: scheme[1] ?? '', parameters: new Map() })
-      rest = rest.slice(scheme[0].length)
+      rest = rest.slice(scheme[0].length).replace(TOKEN68, '')
     }
     rest = rest.replace(/^[\s,]+/, '')
   }

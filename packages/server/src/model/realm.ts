@@ -1,6 +1,10 @@
 // A realm: one issuer with its own keys, clients, users, audiences and dialects. Owns the noun, not its storage.
 import type { AlgorithmName } from '@countersign/protocol/jose/algorithm'
 import type { Dialect } from '@countersign/protocol/dialect/dialect'
+import type { GrantType } from '@countersign/protocol/oauth/grant_type'
+
+/** Seconds that an access token may live at most: revocations are kept that long. */
+export const MAX_ACCESS_TOKEN_LIFETIME = 31 * 86_400
 
 /** A resource server (RFC 8707 `resource`, Auth0 `audience`) that this realm issues access tokens for. */
 export interface Audience {
@@ -22,10 +26,12 @@ export interface Realm {
   readonly dialects: readonly Dialect[]
   /** JWS algorithm of new signing keys. */
   readonly algorithm: AlgorithmName
+  /** Grants that this realm offers at all; a client of it may use those it is given of them. */
+  readonly grants: readonly GrantType[]
   /** Every scope a client of this realm may be given. */
   readonly scopes: readonly string[]
   readonly audiences: readonly Audience[]
-  /** Lifetime of access tokens in seconds. */
+  /** Lifetime of access tokens in seconds, at most MAX_ACCESS_TOKEN_LIFETIME. */
   readonly accessTokenLifetime: number
   /** Lifetime of an unused refresh token in seconds. */
   readonly refreshTokenLifetime: number

@@ -33,6 +33,8 @@ export const webcommander: Dialect = {
       { name: 'expires_in', from: 'expires_in' },
       // The page's answer has no token_type; strict clients fail without it.
       { name: 'token_type', from: 'token_type', verbatim: 'omit' },
+      // Nor has it a scope, which must be told where it differs from the one asked (RFC 6749 section 5.1).
+      { name: 'scope', from: 'scope', verbatim: 'omit' },
     ],
   },
   presentation: {

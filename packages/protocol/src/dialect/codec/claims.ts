@@ -36,5 +36,9 @@ export function claimsCodec(dialect: Dialect): ClaimsCodec {
 function claimValue(member: ClaimMember, values: ClaimValues): Json | undefined {
   if (member.constant !== undefined) return member.constant
   if (member.from !== undefined) return values[member.from]
-  return member.template?.replaceAll(/\{(client_id|sub|username|sid)\}/g, (_, name: ClaimSource) => String(values[name] ?? ''))
+  return member.template?.replaceAll(/\{(client_id|sub|username|sid)\}/g, (_, name: ClaimSource) => textOf(values[name]))
+}
+
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : ''
 }

@@ -1,5 +1,6 @@
 // Refusals by the dialect's document: their members, codes and status. RFC 6749 section 5.2.
-import { isOAuthErrorCode, OAuthError, type OAuthErrorCode } from '../../oauth/error.ts'
+import type { OAuthErrorCode } from '../../oauth/error.ts'
+import { isOAuthErrorCode, OAuthError } from '../../oauth/error.ts'
 import type { Dialect, ErrorSource } from '../dialect.ts'
 import type { WireResponse } from '../message.ts'
 import { jsonAnswer } from './json_answer.ts'
@@ -26,16 +27,21 @@ export function errorCodec(dialect: Dialect): ErrorCodec {
     },
     read(response) {
       const values = answer.read(parseBody(response.body))
-      const written = typeof values?.error === 'string' ? values.error : ''
+      // Home-made APIs like their codes as numbers.
+      const written = typeof values?.error === 'string' || typeof values?.error === 'number' ? String(values.error) : ''
       const code = canonicalCode.get(written) ?? written
       const description = typeof values?.error_description === 'string' ? values.error_description.slice(0, 1000) : ''
       const retryAfter = readRetryAfter(response.headers['retry-after'])
       const challenge = response.headers['www-authenticate']
-      return new OAuthError(isOAuthErrorCode(code) ? code : codeByStatus(response.status), description || `The server answered ${response.status}.`, {
-        status: response.status,
-        ...(retryAfter === undefined ? {} : { retryAfter }),
-        ...(challenge === undefined ? {} : { challenge }),
-      })
+      return new OAuthError(
+        isOAuthErrorCode(code) ? code : codeByStatus(response.status),
+        description || `The server answered ${response.status}.`,
+        {
+          status: response.status,
+          ...(retryAfter === undefined ? {} : { retryAfter }),
+          ...(challenge === undefined ? {} : { challenge }),
+        },
+      )
     },
   }
 }

@@ -10,8 +10,15 @@ export interface JsonAnswer<Source extends string> {
   read(value: unknown): Partial<Record<Source, unknown>> | undefined
 }
 
-export function jsonAnswer<Source extends string>(members: readonly Member<Source>[], envelope: string | null, verbatim: boolean): JsonAnswer<Source> {
+export function jsonAnswer<Source extends string>(
+  members: readonly Member<Source>[],
+  envelope: string | null,
+  verbatim: boolean,
+): JsonAnswer<Source> {
   const written = members.filter((member) => member.verbatim !== (verbatim ? 'omit' : 'only'))
+  // Members the other mode writes are understood too, unless their name means something else in this one; ours win.
+  const names = new Set(written.map((member) => member.name))
+  const understood = [...members.filter((member) => !names.has(member.name)), ...written]
   return {
     write(values) {
       const answer: Record<string, Json> = {}
@@ -22,22 +29,33 @@ export function jsonAnswer<Source extends string>(members: readonly Member<Sourc
       return JSON.stringify(envelope === null ? answer : { [envelope]: answer })
     },
     read(value) {
-      const answer = envelope === null || !isPlainObject(value) ? value : value[envelope]
+      const answer = envelope === null ? value : memberOf(value, envelope)
       if (!isPlainObject(answer)) return undefined
       const values: Partial<Record<Source, unknown>> = {}
-      for (const member of members) {
-        if (member.from !== undefined && Object.hasOwn(answer, member.name)) values[member.from] = answer[member.name]
+      for (const member of understood) {
+        if (member.from === undefined || !Object.hasOwn(answer, member.name)) continue
+        const one = answer[member.name]
+        if (!isAbsent(member, one)) values[member.from] = one
       }
       return values
     },
   }
 }
 
+function memberOf(value: unknown, name: string): unknown {
+  return isPlainObject(value) && Object.hasOwn(value, name) ? value[name] : undefined
+}
+
+/** Whether a value is the one written where there is none: `refresh_expires_in: 0` says nothing about an end. */
+function isAbsent(member: Member<string>, value: unknown): boolean {
+  return member.absent !== undefined && JSON.stringify(value) === JSON.stringify(member.absent)
+}
+
 function memberValue<Source extends string>(member: Member<Source>, values: Values<Source>): Json | undefined {
   if (member.from === undefined) return member.constant
   const value = values[member.from]
   if (value === undefined) return member.absent
-  if (member.as === 'text') return String(value)
+  if (member.as === 'text' && typeof value === 'number') return String(value)
   if (member.as === 'list' && typeof value === 'string') return value === '' ? [] : value.split(' ')
   return value
 }

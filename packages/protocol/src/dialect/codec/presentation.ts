@@ -27,10 +27,12 @@ export interface PresentationCodec {
 const MAX_TOKEN_LENGTH = 16 * 1024
 /** b64token of RFC 6750 with what opaque tokens and keys of others use; never a comma, so that joined duplicates are seen. */
 const VALUE = /^[A-Za-z0-9._~+/=:|!@$*-]+$/
+/** What may be written: another provider's token, whatever it is made of, as long as a header carries it as one word. */
+const WORD = /^[\x21-\x7e]+$/
 
 export function presentationCodec(presentation: PresentationDialect): PresentationCodec {
-  const tokenCarriers = presentation.token.map(carrierCodec)
-  const keyCarriers = presentation.api_key.map(carrierCodec)
+  const tokenCarriers = carrierCodecs(presentation.token)
+  const keyCarriers = carrierCodecs(presentation.api_key)
   return {
     headers: [...new Set([...presentation.token, ...presentation.api_key].map((one) => one.header))],
     read(fields) {
@@ -60,8 +62,13 @@ interface CarrierCodec {
   readonly read: (field: string) => Read
 }
 
+/** A bare value comes last among the carriers of a header: it is what bears none of the schemes. */
+function carrierCodecs(carriers: readonly Carrier[]): readonly CarrierCodec[] {
+  return [...carriers.filter((one) => one.scheme !== null), ...carriers.filter((one) => one.scheme === null)].map(carrierCodec)
+}
+
 function carrierCodec({ header, scheme }: Carrier): CarrierCodec {
-  if (scheme === null) return { header, read: (field) => checked(field.trim()) }
+  if (scheme === null) return { header, read: (field) => checked(trimmed(field, 0)) }
   const word = scheme.toLowerCase()
   return {
     header,
@@ -71,9 +78,22 @@ function carrierCodec({ header, scheme }: Carrier): CarrierCodec {
       // Another scheme that merely begins alike is not ours; the bare word is ours, with nothing behind it.
       const next = field.charCodeAt(word.length)
       if (field.length > word.length && next !== 0x20) return undefined
-      return checked(field.slice(word.length).trim())
+      return checked(trimmed(field, word.length))
     },
   }
+}
+
+/** Without the optional whitespace of RFC 9110 section 5.6.3; `trim` would take more than that. */
+function trimmed(field: string, start: number): string {
+  let from = start
+  let to = field.length
+  while (from < to && isBlank(field.charCodeAt(from))) from++
+  while (to > from && isBlank(field.charCodeAt(to - 1))) to--
+  return field.slice(from, to)
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09
 }
 
 function checked(value: string): Read {
@@ -82,15 +102,23 @@ function checked(value: string): Read {
 
 function readOne(carriers: readonly CarrierCodec[], fields: IncomingFields): Read {
   let found: Read
+  let foundIn: string | undefined
   for (const carrier of carriers) {
-    const field = fields[carrier.header]
+    if (carrier.header === foundIn) continue
+    const field = fieldOf(fields[carrier.header])
     if (field === undefined) continue
-    const value = typeof field === 'string' ? carrier.read(field) : TWICE
+    const value = field === TWICE ? TWICE : carrier.read(field)
     if (value === undefined) continue
     if (found !== undefined) return TWICE
     found = value
+    foundIn = carrier.header
   }
   return found
+}
+
+function fieldOf(field: string | readonly string[] | undefined): string | undefined | typeof TWICE {
+  if (field === undefined || typeof field === 'string') return field
+  return field.length > 1 ? TWICE : field[0]
 }
 
 function problemOf(read: Read, what: string): string | undefined {
@@ -100,5 +128,8 @@ function problemOf(read: Read, what: string): string | undefined {
 
 function writeOne(carrier: Carrier | undefined, value: string, fields: Record<string, string>): void {
   if (!carrier) throw new TypeError('this dialect has no header for it')
+  if (!WORD.test(value)) throw new TypeError(`the value for the header ${carrier.header} has a character that no header can carry`)
+  if (Object.hasOwn(fields, carrier.header))
+    throw new TypeError(`this dialect carries token and API key in the one header ${carrier.header}`)
   fields[carrier.header] = carrier.scheme === null ? value : `${carrier.scheme} ${value}`
 }

@@ -1,8 +1,10 @@
 // Token requests by the dialect's document: wire form to canonical parameters and back. RFC 6749 section 4, 6.
 import { readBase64Text, writeBase64Text } from '../../oauth/base64.ts'
-import { type BasicCredentials, readBasicAuth, writeBasicAuth } from '../../oauth/basic_auth.ts'
+import type { BasicCredentials } from '../../oauth/basic_auth.ts'
+import { readBasicAuth, writeBasicAuth } from '../../oauth/basic_auth.ts'
 import { OAuthError } from '../../oauth/error.ts'
-import { type Parameters, readForm, readJson, writeForm, writeJson } from '../../oauth/parameters.ts'
+import type { Parameters } from '../../oauth/parameters.ts'
+import { hasControl, readForm, readJson, writeForm, writeJson } from '../../oauth/parameters.ts'
 import type { Composite, Dialect, Encoding, GrantRule } from '../dialect.ts'
 import type { WireRequest } from '../message.ts'
 
@@ -37,6 +39,7 @@ const BODY_CODECS: Readonly<Record<Encoding, BodyCodec>> = {
 export function tokenRequestCodec(dialect: Dialect): TokenRequestCodec {
   const { encodings, parameters, composites, ignored, grants } = dialect.token_request
   const accepted = new Map(encodings.map((one) => [BODY_CODECS[one].contentType, BODY_CODECS[one]]))
+  const wireName = new Map(Object.entries(parameters))
   const canonicalName = new Map(Object.entries(parameters).map(([ours, wire]) => [wire, ours]))
   const plain = canonicalName.size === 0 && composites.length === 0 && ignored.length === 0 && grants.length === 0
 
@@ -63,7 +66,8 @@ export function tokenRequestCodec(dialect: Dialect): TokenRequestCodec {
       const body = BODY_CODECS[encoding]
       const wire = new Map(writeGrant(request.parameters, grants))
       for (const composite of composites) join(wire, composite)
-      const named = new Map([...wire].map(([name, value]) => [parameters[name] ?? name, value]))
+      const named = new Map([...wire].map(([name, value]) => [wireName.get(name) ?? name, value]))
+      if (named.size !== wire.size) throw new TypeError('this dialect spells two of the parameters alike')
       const headers: Record<string, string> = { 'content-type': body.contentType, accept: 'application/json' }
       if (request.basic) headers['authorization'] = writeBasicAuth(request.basic)
       return { method: 'POST', path, headers, body: body.write(named) }
@@ -87,14 +91,17 @@ function split(parameters: Map<string, string>, { parameter, encoding, members, 
   if (value === undefined) return
   parameters.delete(parameter)
   const text = encoding === 'base64' ? readBase64Text(value) : value
-  const parts = text?.split(separator) ?? []
+  const parts = text === undefined ? [] : partsOf(text, separator, members.length)
   if (parts.length < members.length) {
-    throw new OAuthError('invalid_request', `The parameter '${parameter}' must be ${encoding === 'base64' ? 'base64 of ' : ''}${members.join(separator)}.`)
+    throw new OAuthError(
+      'invalid_request',
+      `The parameter '${parameter}' must be ${encoding === 'base64' ? 'base64 of ' : ''}${members.join(separator)}.`,
+    )
   }
-  const last = members.length - 1
   for (const [index, member] of members.entries()) {
-    const part = index === last ? parts.slice(last).join(separator) : (parts[index] ?? '')
-    if (part === '' || hasControl(part)) throw new OAuthError('invalid_request', `The parameter '${parameter}' has an empty or unreadable ${member}.`)
+    const part = parts[index] ?? ''
+    if (part === '' || hasControl(part))
+      throw new OAuthError('invalid_request', `The parameter '${parameter}' has an empty or unreadable ${member}.`)
     put(parameters, member, part)
   }
 }
@@ -102,36 +109,47 @@ function split(parameters: Map<string, string>, { parameter, encoding, members, 
 function join(parameters: Map<string, string>, { parameter, encoding, members, separator }: Composite): void {
   const values = members.map((member) => parameters.get(member))
   if (values.every((value) => value === undefined)) return
-  const parts = values.map((value, index) => {
-    const ambiguous = index < members.length - 1 && value?.includes(separator)
-    if (!value || ambiguous) throw new TypeError(`${members[index]} cannot be written into ${parameter}`)
-    return value
-  })
+  const text = values.join(separator)
+  const parts = partsOf(text, separator, members.length)
+  for (const [index, value] of values.entries()) {
+    if (!value || value !== parts[index]) throw new TypeError(`${members[index]} cannot be written into ${parameter}`)
+  }
   for (const member of members) parameters.delete(member)
-  const text = parts.join(separator)
+  if (parameters.has(parameter)) throw new TypeError(`${parameter} is made of ${members.join(', ')} and cannot be given besides`)
   parameters.set(parameter, encoding === 'base64' ? writeBase64Text(text) : text)
+}
+
+/** At most `count` parts: the last one keeps whatever separators are left. */
+function partsOf(text: string, separator: string, count: number): readonly string[] {
+  const parts = text.split(separator)
+  return parts.length <= count ? parts : [...parts.slice(0, count - 1), parts.slice(count - 1).join(separator)]
 }
 
 function withGrant(parameters: Map<string, string>, grants: readonly GrantRule[]): Parameters {
   const written = parameters.get('grant_type')
-  const rules = grants.filter((rule) => rule.grant_type === written)
-  const fitting = rules.find((rule) => rule.needs.every((name) => parameters.has(name)))
+  const fitting = fittingRule(written, parameters, grants)
   if (fitting) parameters.set('grant_type', fitting.is)
-  else if (rules.some((rule) => rule.required)) {
-    throw new OAuthError('invalid_request', `This API's '${written}' needs the user's credentials too; see its integration page.`)
+  else {
+    const required = requiredRule(written, grants)
+    if (required)
+      throw new OAuthError('invalid_request', `This API's '${written}' needs ${required.needs.join(', ')} too; see its integration page.`)
   }
   return parameters
 }
 
-function writeGrant(parameters: Parameters, grants: readonly GrantRule[]): Parameters {
-  const ours = parameters.get('grant_type')
-  const rule = grants.find((one) => one.is === ours && one.needs.every((name) => parameters.has(name)))
-  if (rule) return new Map(parameters).set('grant_type', rule.grant_type)
-  if (grants.some((one) => one.required && one.grant_type === ours)) throw new TypeError(`this dialect has no words for ${ours}`)
-  return parameters
+function fittingRule(written: string | undefined, parameters: Parameters, grants: readonly GrantRule[]): GrantRule | undefined {
+  return grants.find((rule) => rule.grant_type === written && rule.needs.every((name) => parameters.has(name)))
 }
 
-function hasControl(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return /[\u0000-\u001f\u007f]/.test(text)
+function requiredRule(written: string | undefined, grants: readonly GrantRule[]): GrantRule | undefined {
+  return grants.find((rule) => rule.required && rule.grant_type === written)
+}
+
+function writeGrant(parameters: Parameters, grants: readonly GrantRule[]): Parameters {
+  const ours = parameters.get('grant_type')
+  // A spelling will do only if the reader, whose first fitting rule decides, takes it for the same grant.
+  const rule = grants.find((one) => one.is === ours && fittingRule(one.grant_type, parameters, grants)?.is === ours)
+  if (rule) return new Map(parameters).set('grant_type', rule.grant_type)
+  if (fittingRule(ours, parameters, grants) || requiredRule(ours, grants)) throw new TypeError(`this dialect has no words for ${ours}`)
+  return parameters
 }

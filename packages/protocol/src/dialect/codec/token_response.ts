@@ -1,5 +1,5 @@
 // Token responses by the dialect's document. RFC 6749 section 5.1.
-import { readScope, writeScope } from '../../oauth/scope.ts'
+import { isScopeToken, writeScope } from '../../oauth/scope.ts'
 import type { TokenSet } from '../../oauth/token_response.ts'
 import type { Dialect, Json, TokenSource } from '../dialect.ts'
 import type { WireResponse } from '../message.ts'
@@ -34,10 +34,14 @@ export function tokenResponseCodec(dialect: Dialect): TokenResponseCodec {
       if (values === undefined || typeof accessToken !== 'string' || accessToken === '') {
         throw new UnreadableAnswer('The token endpoint answered without an access token.')
       }
+      if (!VSCHARS.test(accessToken)) throw new UnreadableAnswer('The access token has a character that no header can carry.')
       return tokensOf(accessToken, values)
     },
   }
 }
+
+/** The characters of tokens: RFC 6749 appendix A.12 and A.17. */
+const VSCHARS = /^[\x20-\x7e]+$/
 
 /** A response body as JSON; undefined if it is none. */
 export function parseBody(body: string): unknown {
@@ -61,12 +65,12 @@ function valuesOf(tokens: TokenSet): Partial<Record<TokenSource, Json>> {
 }
 
 function tokensOf(accessToken: string, values: Partial<Record<TokenSource, unknown>>): TokenSet {
-  const refreshToken = typeof values.refresh_token === 'string' && values.refresh_token !== '' ? values.refresh_token : undefined
+  const refreshToken = typeof values.refresh_token === 'string' && VSCHARS.test(values.refresh_token) ? values.refresh_token : undefined
   const refreshExpiresIn = refreshToken === undefined ? undefined : seconds(values.refresh_expires_in)
   const scope = scopeOf(values.scope)
   return {
     accessToken,
-    tokenType: typeof values.token_type === 'string' ? values.token_type : 'Bearer',
+    tokenType: typeof values.token_type === 'string' && values.token_type !== '' ? values.token_type : 'Bearer',
     expiresIn: seconds(values.expires_in) ?? 0,
     ...(refreshToken === undefined ? {} : { refreshToken }),
     ...(refreshExpiresIn === undefined ? {} : { refreshExpiresIn }),
@@ -81,6 +85,10 @@ function seconds(value: unknown): number | undefined {
 }
 
 function scopeOf(value: unknown): readonly string[] | undefined {
-  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return readScope(value.join(' '))
-  return typeof value === 'string' ? readScope(value) : undefined
+  const text = Array.isArray(value) && value.every((one) => typeof one === 'string') ? value.join(' ') : value
+  if (typeof text !== 'string') return undefined
+  // What the server granted is not ours to limit in number.
+  const names = new Set(text.split(' ').filter((name) => name !== ''))
+  if (![...names].every(isScopeToken)) throw new UnreadableAnswer('The token endpoint answered with a scope that RFC 6749 does not allow.')
+  return [...names]
 }

@@ -1,0 +1,150 @@
+// `fetch` that shows the credentials, where they belong and nowhere else. RFC 6750 sections 2.1, 3.1; RFC 9700 section 4.9.
+// Redirects are followed here, since fetch itself takes only `authorization` away from another origin, not `x-api-key`.
+import { readChallenges } from '@countersign/protocol/oauth/www_authenticate'
+import { OriginNotAllowed, RedirectRefused } from './errors.ts'
+import type { Hop } from './redirect.ts'
+import { MAX_REDIRECTS, nextHop, redirectTarget } from './redirect.ts'
+
+export interface AuthorizedFetchOptions {
+  readonly fetch: typeof globalThis.fetch
+  readonly allowed: ReadonlySet<string>
+  readonly token: () => Promise<{ readonly accessToken: string }>
+  readonly present: (accessToken: string) => Readonly<Record<string, string>>
+  /** See TokenSource.reject. */
+  readonly reject: (accessToken: string) => Promise<boolean>
+  /** Fields this client fills in; a caller's own copies are dropped. */
+  readonly owned: readonly string[]
+  /** Every field that carries credentials in this dialect. */
+  readonly carriers: readonly string[]
+}
+
+type Input = Parameters<typeof globalThis.fetch>[0]
+
+/**
+ * The same signature as `fetch`. The first URL must be of an allowed origin; a redirect may lead elsewhere, and gets no credentials there.
+ * @throws OriginNotAllowed, RedirectRefused, TokenRequestFailed, DiscoveryFailed, and whatever fetch throws.
+ */
+export function createAuthorizedFetch(options: AuthorizedFetchOptions): (input: Input, init?: RequestInit) => Promise<Response> {
+  const { fetch, allowed, token, present, reject, owned, carriers } = options
+
+  const send = async ({ input, init, first, signal }: Call, hop: Hop): Promise<Attempt> => {
+    const [place, rest] = hop === first ? [input, init] : [hop.url.href, initOf(init, signal, hop)]
+    const headers = new Headers(hop.headers)
+    let shown: string | undefined
+    if (allowed.has(hop.url.origin)) {
+      shown = (await untilAborted(token(), signal)).accessToken
+      for (const name of owned) headers.delete(name)
+      for (const [name, value] of Object.entries(present(shown))) headers.set(name, value)
+    }
+    return { response: await fetch(place, { ...rest, headers, redirect: 'manual' }), shown }
+  }
+
+  /** The answer to one hop, after a second try where the token was refused. */
+  const answer = async (call: Call, hop: Hop): Promise<Response> => {
+    const { response, shown } = await send(call, hop)
+    if (shown === undefined || call.retried || !refusesToken(response)) return response
+    // Even where this call cannot be repeated, the next one shall have a new token.
+    const another = await reject(shown)
+    if (!another || !hop.replayable) return response
+    call.retried = true
+    await response.body?.cancel()
+    return (await send(call, hop)).response
+  }
+
+  return async (input, init = {}) => {
+    const call = readCall(input, init)
+    let hop = call.first
+    if (!allowed.has(hop.url.origin)) throw new OriginNotAllowed(hop.url.origin)
+    let response = await answer(call, hop)
+    for (let followed = 1; call.redirect !== 'manual'; followed++) {
+      const target = redirectTarget(response, hop.url)
+      if (!target) return response
+      await response.body?.cancel()
+      if (call.redirect === 'error') throw new RedirectRefused('forbidden', hop.url.origin)
+      if (followed > MAX_REDIRECTS) throw new RedirectRefused('too_many', hop.url.origin)
+      hop = nextHop(hop, response.status, target, carriers)
+      response = await answer(call, hop)
+    }
+    return response
+  }
+}
+
+/** One call of the caller's, whatever it becomes on the way. */
+interface Call {
+  readonly input: Input
+  readonly init: RequestInit
+  readonly first: Hop
+  readonly redirect: 'follow' | 'manual' | 'error'
+  readonly signal: AbortSignal | undefined
+  retried: boolean
+}
+
+interface Attempt {
+  readonly response: Response
+  /** The token that was shown, if any. */
+  readonly shown: string | undefined
+}
+
+/** The caller's URL, parsed. @throws TypeError as fetch does, but without the URL in it. */
+export function readTarget(input: string | URL): URL {
+  const text = String(input)
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.username !== '' || url.password !== '') throw new TypeError('The URL must be absolute and without a user or password.')
+  return url
+}
+
+function readCall(input: Input, init: RequestInit): Call {
+  const request = isRequest(input) ? input : undefined
+  const body = init.body ?? request?.body
+  const first: Hop = {
+    url: readTarget(isRequest(input) ? input.url : input),
+    method: (init.method ?? request?.method ?? 'GET').toUpperCase(),
+    headers: new Headers(init.headers ?? request?.headers),
+    hasBody: body !== undefined && body !== null,
+    replayable: isReplayable(body),
+  }
+  const redirect = init.redirect ?? request?.redirect ?? 'follow'
+  return { input, init, first, redirect, signal: init.signal ?? request?.signal, retried: false }
+}
+
+/** By its members: a Request of another realm or library is one too. */
+function isRequest(input: Input): input is Request {
+  return typeof input === 'object' && 'url' in input && 'method' in input
+}
+
+function isReplayable(body: unknown): boolean {
+  if (body === undefined || body === null || typeof body === 'string') return true
+  return [URLSearchParams, ArrayBuffer, Blob, FormData].some((kind) => body instanceof kind) || ArrayBuffer.isView(body)
+}
+
+/** After a redirect: the body only where the hop still has one. */
+function initOf({ body, ...rest }: RequestInit, signal: AbortSignal | undefined, hop: Hop): RequestInit {
+  return {
+    ...rest,
+    method: hop.method,
+    ...(hop.hasBody && body !== undefined && body !== null ? { body } : {}),
+    ...(signal === undefined ? {} : { signal }),
+  }
+}
+
+function refusesToken(response: Response): boolean {
+  if (response.status !== 401) return false
+  const field = response.headers.get('www-authenticate')
+  return field !== null && readChallenges(field).some((challenge) => challenge.parameters.get('error') === 'invalid_token')
+}
+
+/** The caller goes; the token request it waited for stays, since others may wait for it too. */
+async function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal | null | undefined): Promise<Value> {
+  if (!signal) return promise
+  let stop: () => void = () => undefined
+  const aborted = new Promise<never>((_, fail) => {
+    stop = () => fail(signal.reason as Error)
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}

@@ -1,0 +1,60 @@
+// Tokens held between calls: the port, the one in memory, and the key. A key is everything that shaped the token: a cache that
+// leaves out the scope, or the secret that proves who asks, hands one caller's token to another.
+import type { Freshness } from './freshness.ts'
+
+/** A token with its times. Moments are on this process's monotonic clock; a cache on disk converts at its own edge. */
+export interface HeldToken {
+  readonly accessToken: string
+  readonly tokenType: string
+  readonly scope?: readonly string[]
+  /** Epoch seconds, by this machine's clock: for showing, never for deciding. */
+  readonly expiresAt: number
+  readonly lifetimeMs: number
+  readonly freshness: Freshness
+  readonly refreshToken?: string
+  /** Monotonic ms; absent where the server did not say. */
+  readonly refreshEndsAt?: number
+}
+
+/** May answer at once or later, so that one on disk or on a server fits. */
+export interface TokenCache {
+  get(key: string): HeldToken | undefined | Promise<HeldToken | undefined>
+  set(key: string, held: HeldToken): void | Promise<void>
+  delete(key: string): void | Promise<void>
+  /** One atomic step: only if `accessToken` is still the one held, put `held` in its place, or nothing. Says whether it was. */
+  replace(key: string, accessToken: string, held: HeldToken | undefined): boolean | Promise<boolean>
+}
+
+/** In memory, bounded: beyond `maxEntries` the one set longest ago goes. */
+export function createMemoryCache(maxEntries = 1000): TokenCache {
+  const entries = new Map<string, HeldToken>()
+  const set = (key: string, held: HeldToken): void => {
+    entries.delete(key)
+    entries.set(key, held)
+    if (entries.size <= maxEntries) return
+    for (const oldest of entries.keys()) {
+      entries.delete(oldest)
+      return
+    }
+  }
+  return {
+    get: (key) => entries.get(key),
+    set,
+    delete(key) {
+      entries.delete(key)
+    },
+    replace(key, accessToken, held) {
+      if (entries.get(key)?.accessToken !== accessToken) return false
+      if (held) set(key, held)
+      else entries.delete(key)
+      return true
+    },
+  }
+}
+
+/** The key for what shaped a token, secrets included: SHA-256 of it in hex, so that the key itself tells nothing. */
+export async function cacheKey(shape: readonly unknown[]): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(['countersign token 1', ...shape]))
+  const digest = await crypto.subtle.digest('SHA-256', bytes)
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,179 @@
+// Which scopes a request needs, by method and path. Knows no tokens. One reading of the path (path.ts) decides;
+// the most specific pattern that fits it is the only one asked.
+import { isScopeToken } from '@countersign/protocol/oauth/scope'
+import type { CanonicalPath, PathProblem } from './path.ts'
+import { readPath, withoutParameters } from './path.ts'
+
+/** One rule, as the operator writes it. */
+export interface RouteRule {
+  /** In upper case; GET includes HEAD. Without it: any. */
+  readonly methods?: readonly string[]
+  /**
+   * Literal segments, `:name` for exactly one segment, a trailing `/*` for any rest, none included. A trailing slash of the
+   * request is not looked at. Literals are compared exactly; see `compilePolicy` for those that differ only in case.
+   */
+  readonly path: string
+  /** All of them are needed. */
+  readonly scopes: readonly string[]
+  /** True: a request without a token passes. A token that does come must be valid all the same. */
+  readonly anonymous?: boolean
+}
+
+export interface PolicyRules {
+  readonly routes: readonly RouteRule[]
+  /** For a path that no rule fits: `authenticated` (default) wants a valid token and no scope, `deny` answers 404. */
+  readonly otherwise?: 'deny' | 'authenticated'
+}
+
+export interface Route {
+  /** As the operator wrote it; '' where none fitted. */
+  readonly path: string
+  readonly scopes: readonly string[]
+  readonly anonymous: boolean
+}
+
+export interface RouteRefusal {
+  readonly refused: 'ambiguous_path' | 'no_route' | 'method_not_allowed'
+  readonly detail: string | undefined
+  /** Value of `Allow`, with method_not_allowed. */
+  readonly allow: string | undefined
+}
+
+export interface Policy {
+  /** @param rawPath as it came, with or without query */
+  match(method: string, rawPath: string): Route | RouteRefusal
+  /** The same for a path that was read already. */
+  matchPath(method: string, path: CanonicalPath): Route | RouteRefusal
+}
+
+/**
+ * Literal beats `:name` beats `/*`, segment by segment from the left. The pattern found answers alone: a method it does not list
+ * is refused with 405, never handed to a broader pattern or to `otherwise`. A path that would reach a literal only without regard
+ * to case or to `;parameters` is refused with 404, since the program behind may read it so.
+ * @throws TypeError for a pattern, method or scope that cannot be, and for two rules that claim the same request
+ */
+export function compilePolicy({ routes, otherwise = 'authenticated' }: PolicyRules): Policy {
+  const root = createNode()
+  for (const rule of routes) insert(root, rule)
+  const unmatched = otherwise === 'deny' ? NO_ROUTE : AUTHENTICATED
+  const matchPath = (method: string, { segments }: CanonicalPath): Route | RouteRefusal => {
+    const count = segments.at(-1) === '' ? segments.length - 1 : segments.length
+    const leaf = find(root, segments, 0, count)
+    if (leaf === undefined) return unmatched
+    for (const [at, literal] of leaf.literals) if (segments[at] !== literal) return NO_ROUTE
+    return leaf.byMethod.get(method) ?? (method === 'HEAD' ? leaf.byMethod.get('GET') : undefined) ?? leaf.anyMethod ?? leaf.refusal
+  }
+  return {
+    matchPath,
+    match(method, rawPath) {
+      const path = readPath(rawPath)
+      return 'problem' in path ? ambiguous(path) : matchPath(method, path)
+    },
+  }
+}
+
+interface Leaf {
+  /** Position and exact spelling of the pattern's literal segments. */
+  readonly literals: readonly (readonly [number, string])[]
+  readonly byMethod: Map<string, Route>
+  anyMethod: Route | undefined
+  refusal: RouteRefusal
+}
+
+interface Node {
+  /** By `folded` text. */
+  readonly literals: Map<string, Node>
+  parameter: Node | undefined
+  leaf: Leaf | undefined
+  rest: Leaf | undefined
+}
+
+const createNode = (): Node => ({ literals: new Map(), parameter: undefined, leaf: undefined, rest: undefined })
+const AUTHENTICATED: Route = Object.freeze({ path: '', scopes: Object.freeze([]), anonymous: false })
+const NO_ROUTE: RouteRefusal = Object.freeze({ refused: 'no_route', detail: undefined, allow: undefined })
+
+const ambiguous = ({ problem }: PathProblem): RouteRefusal => ({ refused: 'ambiguous_path', detail: problem, allow: undefined })
+
+// Every node is visited at most once: the work is bounded by the operator's patterns, whatever the path.
+function find(node: Node, segments: readonly string[], at: number, count: number): Leaf | undefined {
+  if (at === count) return node.leaf ?? node.rest
+  const segment = segments[at] ?? ''
+  const literal = node.literals.size === 0 ? undefined : node.literals.get(folded(segment))
+  return (
+    (literal && find(literal, segments, at + 1, count)) ?? (node.parameter && find(node.parameter, segments, at + 1, count)) ?? node.rest
+  )
+}
+
+function folded(segment: string): string {
+  return withoutParameters(segment).toLowerCase()
+}
+
+const PARAMETER = /^:[A-Za-z_][A-Za-z0-9_]*$/
+const METHOD = /^[A-Z][A-Z-]{0,31}$/
+
+function insert(root: Node, rule: RouteRule): void {
+  const segments = segmentsOf(rule.path)
+  const open = segments.at(-1) === '*'
+  if (open) segments.pop()
+  const literals: [number, string][] = []
+  let node = root
+  for (const [at, segment] of segments.entries()) {
+    if (!PARAMETER.test(segment)) literals.push([at, literalOf(segment, rule.path)])
+    node = childOf(node, segment)
+  }
+  const leaf: Leaf = (open ? node.rest : node.leaf) ?? { literals, byMethod: new Map(), anyMethod: undefined, refusal: NO_ROUTE }
+  if (leaf.literals.some(([, literal], index) => literal !== literals[index]?.[1])) {
+    throw new TypeError(`the policy has two paths that differ only in case: ${rule.path}`)
+  }
+  if (open) node.rest = leaf
+  else node.leaf = leaf
+  claim(leaf, rule)
+}
+
+/** The decoded segments of a pattern. Its canonical form is demanded, so that it means what it looks like. */
+function segmentsOf(path: string): string[] {
+  if (path === '/') return []
+  const read = readPath(path)
+  if ('problem' in read || read.query !== '' || read.segments.at(-1) === '') {
+    throw new TypeError(`the path of a route must be like /orders/:id or /files/*, not ${JSON.stringify(path)}`)
+  }
+  return [...read.segments]
+}
+
+function literalOf(segment: string, path: string): string {
+  if (segment.startsWith(':') || segment.includes('*') || segment.includes(';')) {
+    throw new TypeError(`a segment of ${JSON.stringify(path)} is neither a literal, nor :name, nor a trailing *`)
+  }
+  return segment
+}
+
+function childOf(node: Node, segment: string): Node {
+  if (PARAMETER.test(segment)) {
+    node.parameter ??= createNode()
+    return node.parameter
+  }
+  const key = folded(segment)
+  const child = node.literals.get(key) ?? createNode()
+  node.literals.set(key, child)
+  return child
+}
+
+function claim(leaf: Leaf, { path, methods, scopes, anonymous = false }: RouteRule): void {
+  if (!scopes.every(isScopeToken)) throw new TypeError(`a scope of ${path} is no scope value of RFC 6749 section 3.3`)
+  if (anonymous && scopes.length > 0) throw new TypeError(`the route ${path} cannot be anonymous and want scopes`)
+  const route: Route = Object.freeze({ path, scopes: Object.freeze([...new Set(scopes)]), anonymous })
+  if (methods === undefined) {
+    if (leaf.anyMethod !== undefined) throw new TypeError(`two routes claim every method of ${path}`)
+    leaf.anyMethod = route
+    return
+  }
+  if (methods.length === 0) throw new TypeError(`the route ${path} lists no method`)
+  for (const method of methods) {
+    if (!METHOD.test(method)) throw new TypeError(`a method of ${path} is not like GET`)
+    if (leaf.byMethod.has(method)) throw new TypeError(`two routes claim ${method} ${path}`)
+    leaf.byMethod.set(method, route)
+  }
+  const listed = new Set(leaf.byMethod.keys())
+  if (listed.has('GET')) listed.add('HEAD')
+  leaf.refusal = Object.freeze({ refused: 'method_not_allowed', detail: undefined, allow: [...listed].sort().join(', ') })
+}

@@ -1,0 +1,91 @@
+// What a request presented, over all dialects of a realm at once. The codec of the protocol reads; this adds what Node drops
+// silently (a second `authorization`), and the short cut for a token that was verified before.
+import type { IncomingFields, Presented } from '@countersign/protocol/dialect/codec/presentation'
+import { presentationCodec } from '@countersign/protocol/dialect/codec/presentation'
+import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
+import type { Carrier } from '@countersign/protocol/dialect/dialect'
+
+export interface Presentation {
+  /** Every header that may carry a credential, in lower case. */
+  readonly headers: readonly string[]
+  /** The header for API keys, in lower case; undefined if there is none. */
+  readonly apiKeyHeader: string | undefined
+  read(fields: IncomingFields): Presented
+  /**
+   * What may be the token, if one header alone carries it: for looking up among verified tokens only, since nothing of its form
+   * is checked. Reading 900 characters by the rules costs 1 us, looking them up 0.15.
+   */
+  candidate(fields: IncomingFields): string | undefined
+  /** The API key alone, by the same rules as `read`. */
+  readApiKey(fields: IncomingFields): Presented
+  /** Whether a header that carries credentials comes more than once in Node's flat list of names and values. */
+  isRepeated(rawHeaders: readonly string[]): boolean
+}
+
+/** @throws TypeError without dialects */
+export function createPresentation(dialects: readonly CompiledDialect[], withApiKey: boolean): Presentation {
+  if (dialects.length === 0) throw new TypeError('a guard needs at least one dialect')
+  const token = distinct(dialects.flatMap((dialect) => dialect.document.presentation.token))
+  const apiKey = withApiKey ? distinct(dialects.flatMap((dialect) => dialect.document.presentation.api_key)) : []
+  const codec = presentationCodec({ token, api_key: apiKey })
+  const keyCodec = presentationCodec({ token: [], api_key: apiKey })
+  return {
+    headers: codec.headers,
+    apiKeyHeader: apiKey[0]?.header,
+    read: codec.read,
+    readApiKey: keyCodec.read,
+    candidate: createCandidate(token),
+    isRepeated: createRepetition(codec.headers),
+  }
+}
+
+function distinct(carriers: readonly Carrier[]): Carrier[] {
+  const byName = new Map(carriers.map((carrier) => [`${carrier.header} ${carrier.scheme?.toLowerCase() ?? ''}`, carrier]))
+  return [...byName.values()]
+}
+
+function createCandidate(carriers: readonly Carrier[]): Presentation['candidate'] {
+  const headers = [...new Set(carriers.map((carrier) => carrier.header))]
+  // Two ways to read one header are left to the codec.
+  const carrierOf = new Map(headers.map((header) => [header, only(carriers.filter((carrier) => carrier.header === header))]))
+  return (fields) => {
+    let header: string | undefined
+    for (const name of headers) {
+      if (fields[name] === undefined) continue
+      if (header !== undefined) return undefined
+      header = name
+    }
+    const carrier = header === undefined ? undefined : carrierOf.get(header)
+    const field = header === undefined ? undefined : fields[header]
+    if (carrier === undefined || typeof field !== 'string') return undefined
+    return carrier.scheme === null ? field : afterScheme(field, carrier.scheme)
+  }
+}
+
+function only(carriers: readonly Carrier[]): Carrier | undefined {
+  return carriers.length === 1 ? carriers[0] : undefined
+}
+
+function afterScheme(field: string, scheme: string): string | undefined {
+  if (field.charCodeAt(scheme.length) !== 0x20) return undefined
+  const given = field.slice(0, scheme.length)
+  if (given !== scheme && given.toLowerCase() !== scheme.toLowerCase()) return undefined
+  return field.slice(scheme.length + 1)
+}
+
+function createRepetition(headers: readonly string[]): Presentation['isRepeated'] {
+  const bits = new Map(headers.map((header, index) => [header, 1n << BigInt(index)]))
+  const lengths = new Set(headers.map((header) => header.length))
+  return (rawHeaders) => {
+    let seen = 0n
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      const name = rawHeaders[at] ?? ''
+      if (!lengths.has(name.length)) continue
+      const bit = bits.get(name.toLowerCase())
+      if (bit === undefined) continue
+      if ((seen & bit) !== 0n) return true
+      seen |= bit
+    }
+    return false
+  }
+}

@@ -1,0 +1,124 @@
+// The gateway: from a request's host and path to a guarded API, through the guard, to the upstream.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Pool } from 'undici'
+import type { Guard } from '@countersign/guard'
+import { identityHeaders } from '@countersign/guard/identity'
+import { readPath } from '@countersign/guard/path'
+import { type Allow, type Deny, PROBLEM_TYPE, problemBody, type Verdict } from '@countersign/guard/verdict'
+import type { Api } from '../model/api.ts'
+import { forwardedFields } from './fields.ts'
+import { forward, type UpstreamProblem } from './forward.ts'
+
+export interface GuardedApi {
+  readonly api: Api
+  readonly guard: Guard
+}
+
+export interface GatewayOptions {
+  readonly apis: readonly GuardedApi[]
+  /** Told of every verdict's code and every malfunction at an upstream. */
+  readonly onVerdict: (api: Api, code: string) => void
+}
+
+export interface Gateway {
+  /** The API that a request is for. @param host lower case, without port. @param path without query. */
+  find(host: string, path: string): Route | undefined
+  handle(route: Route, request: IncomingMessage, response: ServerResponse): void
+  close(): Promise<void>
+}
+
+export interface Route {
+  readonly target: Target
+  /** How much of the path is the mount's. */
+  readonly prefixLength: number
+}
+
+interface Target {
+  readonly guarded: GuardedApi
+  readonly pool: Pool
+  readonly basePath: string
+  readonly stripped: ReadonlySet<string>
+}
+
+const UPSTREAM_CONNECTIONS = 256
+const UPSTREAM_TIMEOUT_MS = 60_000
+const CONNECT_TIMEOUT_MS = 5_000
+
+export function createGateway({ apis, onVerdict }: GatewayOptions): Gateway {
+  const targets = apis.map(createTarget)
+  const byHost = new Map(targets.flatMap((target) => target.guarded.api.hosts.map((host) => [host, target] as const)))
+  const byPrefix = new Map(targets.map((target) => [target.guarded.api.prefix, target]))
+  return {
+    find(host, path) {
+      const target = byHost.get(host)
+      return target ? { target, prefixLength: 0 } : findByPrefix(byPrefix, path)
+    },
+    handle(route, request, response) {
+      const { guarded } = route.target
+      const url = (request.url ?? '/').slice(route.prefixLength) || '/'
+      const act = (verdict: Verdict): void => {
+        onVerdict(guarded.api, verdict.allow ? 'allowed' : verdict.code)
+        if (verdict.allow) void pass(route.target, url, verdict, request, response)
+        else deny(verdict, response)
+      }
+      const verdict = guarded.guard.check({ method: request.method ?? 'GET', path: url, headers: request.headers, rawHeaders: request.rawHeaders })
+      if (verdict instanceof Promise) void verdict.then(act)
+      else act(verdict)
+    },
+    close: async () => {
+      await Promise.all(targets.map((target) => target.pool.close()))
+    },
+  }
+}
+
+function createTarget(guarded: GuardedApi): Target {
+  const { origin, pathname } = new URL(guarded.api.upstream)
+  const pool = new Pool(origin, {
+    connections: UPSTREAM_CONNECTIONS,
+    headersTimeout: UPSTREAM_TIMEOUT_MS,
+    bodyTimeout: UPSTREAM_TIMEOUT_MS,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+  })
+  const stripped = guarded.api.credentials === 'strip' ? new Set(guarded.guard.credentialHeaders) : new Set<string>()
+  return { guarded, pool, basePath: pathname.replace(/\/$/, ''), stripped }
+}
+
+function findByPrefix(byPrefix: ReadonlyMap<string, Target>, path: string): Route | undefined {
+  // The longest prefix that ends at a slash: `/apis/a/b` is below `/apis/a`, and `/apis/ab` is not.
+  for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
+    const target = byPrefix.get(path.slice(0, end))
+    if (target) return { target, prefixLength: end }
+  }
+  return undefined
+}
+
+async function pass(target: Target, url: string, verdict: Allow, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const read = readPath(url)
+  // The guard has read the same path and refused what is ambiguous; were it ever not so, nothing is forwarded.
+  if ('problem' in read) return problem(response, { status: 502, code: 'upstream_unreachable', detail: read.problem })
+  const fields = forwardedFields(request.rawHeaders, request.headers.connection, target.stripped)
+  for (const [name, value] of Object.entries(identityHeaders(verdict.principal))) fields.push(name, value)
+  addForwarded(fields, request)
+  const path = target.basePath + read.path + read.query
+  const failed = await forward(request, response, { pool: target.pool, path, fields, answerHeaders: verdict.headers })
+  if (failed) problem(response, failed)
+}
+
+/** What the upstream may know of the connection; the caller's own word on it was taken away. */
+function addForwarded(fields: string[], request: IncomingMessage): void {
+  const address = request.socket.remoteAddress ?? ''
+  fields.push('x-forwarded-for', address, 'x-forwarded-proto', 'encrypted' in request.socket ? 'https' : 'http')
+  if (request.headers.host !== undefined) fields.push('x-forwarded-host', request.headers.host)
+}
+
+function deny(verdict: Deny, response: ServerResponse): void {
+  const body = problemBody(verdict)
+  response.writeHead(verdict.status, { ...verdict.headers, 'content-length': Buffer.byteLength(body) }).end(body)
+}
+
+function problem(response: ServerResponse, { status, code, detail }: UpstreamProblem): void {
+  const body = JSON.stringify({ type: `urn:countersign:error:${code}`, title: 'Upstream problem', status, detail, code })
+  response
+    .writeHead(status, { 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store', 'content-length': Buffer.byteLength(body) })
+    .end(body)
+}

@@ -1,0 +1,48 @@
+// What an endpoint of one realm works with: the realm, its dialects and keys, the store, clock and randomness.
+import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
+import type { WireRequest, WireResponse } from '@countersign/protocol/dialect/message'
+import type { Realm } from '../model/realm.ts'
+import type { Store } from '../model/store.ts'
+import type { Directory } from './directory.ts'
+import type { KeyRing } from './keys/key_ring.ts'
+import type { SigningQueue } from './mint/signing_queue.ts'
+import type { RevocationList } from './revocation_list.ts'
+
+/** Checks a person's password; undefined does the same work against nobody's hash and is false. */
+export interface Passwords {
+  verify(phc: string | undefined, password: string): Promise<boolean>
+}
+
+export interface Random {
+  /** A credential nobody guesses: 256 random bits, base64url. */
+  secret(): string
+  /** A name that is never given twice: 122 random bits. */
+  id(): string
+}
+
+/** What all realms of a process share. */
+export interface Issuance {
+  readonly store: Store
+  readonly directory: Directory
+  readonly revocations: RevocationList
+  readonly signing: SigningQueue
+  readonly passwords: Passwords
+  readonly random: Random
+  /** Epoch seconds, whole. */
+  readonly now: () => number
+}
+
+export interface RealmContext extends Issuance {
+  readonly realm: Realm
+  /** The realm's dialects, canonical first. */
+  readonly dialects: readonly CompiledDialect[]
+  readonly keys: KeyRing
+}
+
+/** One endpoint: the methods it knows and what it answers. Throws OAuthError to refuse; the caller writes it in the dialect. */
+export interface Endpoint {
+  readonly methods: readonly string[]
+  /** Parameters in the URL are refused unless this is true: credentials never travel there. */
+  readonly query: boolean
+  readonly answer: (context: RealmContext, dialect: CompiledDialect, request: WireRequest) => Promise<WireResponse>
+}

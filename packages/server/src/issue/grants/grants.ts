@@ -1,0 +1,8 @@
+// The grants this server knows, by their name on the wire. One new grant: one file and one line here.
+import type { GrantType } from '@countersign/protocol/oauth/grant_type'
+import { clientCredentials } from './client_credentials.ts'
+import type { Grant } from './grant.ts'
+import { password } from './password.ts'
+import { refreshToken } from './refresh_token.ts'
+
+export const GRANTS: ReadonlyMap<string, Grant> = new Map<GrantType, Grant>([clientCredentials, password, refreshToken].map((grant) => [grant.name, grant]))

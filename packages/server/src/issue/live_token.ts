@@ -1,0 +1,63 @@
+// Tokens this realm issued, found again: is it ours, is it alive, whose is it. For introspection, revocation, userinfo.
+import { JoseError } from '@countersign/protocol/jose/error'
+import { verifyJwt } from '@countersign/protocol/jose/jwt'
+import { clientOf } from '@countersign/protocol/oauth/claims'
+import { secretHash } from '../model/secret_hash.ts'
+import type { FoundRefreshToken } from '../model/store.ts'
+import type { RealmContext } from './context.ts'
+
+export type LiveToken =
+  | { readonly kind: 'access_token'; readonly clientId: string; readonly claims: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'refresh_token'; readonly clientId: string; readonly found: FoundRefreshToken }
+
+/** The token if it is this realm's and alive: not expired, not revoked, not used up. */
+export async function findLiveToken(context: RealmContext, text: string): Promise<LiveToken | undefined> {
+  return (await findAccessToken(context, text)) ?? findRefreshToken(context, text)
+}
+
+export async function findAccessToken(context: RealmContext, text: string): Promise<(LiveToken & { kind: 'access_token' }) | undefined> {
+  const claims = text.split('.').length === 3 ? await readJwtClaims(context, text) : await readOpaqueClaims(context, text)
+  const clientId = claims && clientOf(claims)
+  if (!claims || clientId === undefined) return undefined
+  if (context.revocations.isRevoked(context.realm.id, textOf(claims['jti']), textOf(claims['sid']))) return undefined
+  return { kind: 'access_token', clientId, claims }
+}
+
+async function findRefreshToken(context: RealmContext, text: string): Promise<LiveToken | undefined> {
+  const found = await context.store.refreshTokens.find(context.realm.id, secretHash(text))
+  if (!found || found.usedAt !== null || found.revokedAt !== null || found.token.expiresAt <= context.now()) return undefined
+  return { kind: 'refresh_token', clientId: found.family.clientId, found }
+}
+
+async function readOpaqueClaims(context: RealmContext, text: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const token = await context.store.accessTokens.findOpaque(context.realm.id, secretHash(text))
+  return token && context.now() < token.expiresAt ? token.claims : undefined
+}
+
+async function readJwtClaims(context: RealmContext, text: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const { realm, dialects, keys } = context
+  // Each family has its own typ and its own constant claims: a token must satisfy one family whole.
+  for (const dialect of dialects) {
+    try {
+      const jwt = await verifyJwt(
+        text,
+        {
+          issuer: realm.issuer,
+          audience: [realm.issuer, ...realm.audiences.map((one) => one.identifier)],
+          typ: [dialect.claims.typ],
+          requiredClaims: dialect.claims.requiredClaims,
+          now: context.now(),
+        },
+        keys,
+      )
+      return jwt.claims
+    } catch (error) {
+      if (!(error instanceof JoseError) || error.code === 'key_unavailable') throw error
+    }
+  }
+  return undefined
+}
+
+function textOf(claim: unknown): string | undefined {
+  return typeof claim === 'string' ? claim : undefined
+}

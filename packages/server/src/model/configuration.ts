@@ -1,0 +1,33 @@
+// Everything an operator configures, resolved: defaults filled in, references read, secrets hashed. Made by server/config.
+import type { Api } from './api.ts'
+import type { ApiKey } from './api_key.ts'
+import type { Client } from './client.ts'
+import type { Realm } from './realm.ts'
+import type { User } from './user.ts'
+
+export interface RealmSetup {
+  readonly realm: Realm
+  readonly clients: readonly Client[]
+  readonly users: readonly User[]
+  readonly apiKeys: readonly ApiKey[]
+}
+
+export interface ListenSettings {
+  /** Public listener. */
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+  readonly managementPort: number
+  /** Origin under which the public listener is reached, without a slash at its end; issuers and links are built on it. */
+  readonly publicUrl: string
+}
+
+export interface Configuration {
+  readonly listen: ListenSettings
+  /** Folder of the SQLite file; null: state in memory. */
+  readonly dataFolder: string | null
+  /** Key that signing keys are sealed under, 32 bytes; null: they are stored readable. */
+  readonly masterKey: Uint8Array | null
+  readonly realms: readonly RealmSetup[]
+  readonly apis: readonly Api[]
+}

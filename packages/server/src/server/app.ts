@@ -1,0 +1,49 @@
+// The public listener: one node:http server whose requests go to the gateway or, through Fastify, to the issuer's endpoints.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import { OAuthError } from '@countersign/protocol/oauth/error'
+import { MAX_BODY_BYTES } from '@countersign/protocol/oauth/parameters'
+import { createBridge, refuseUnread, send } from './bridge.ts'
+import type { MountTable } from './mount_table.ts'
+import { type Report, refusalOf } from './refusal.ts'
+
+export interface AppOptions {
+  /** Asked at each request, so that realms can change. */
+  readonly mountTable: () => MountTable
+  /** Takes requests for guarded APIs; true if it took this one. Its traffic never enters Fastify. */
+  readonly gateway: (request: IncomingMessage, response: ServerResponse) => boolean
+  readonly report: Report
+}
+
+const REQUEST_TIMEOUT_MS = 30_000
+const HEADERS_TIMEOUT_MS = 10_000
+
+export function createApp({ mountTable, gateway, report }: AppOptions): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    // Paths are looked up as sent; Fastify has one route and must not read them in its own way.
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    serverFactory: (handler) =>
+      createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: 32_768 }, (request, response) => {
+        if (!gateway(request, response)) handler(request, response)
+      }),
+  })
+  // Every content type as bytes: which ones are acceptable is the dialect's word.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(/^/, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.setErrorHandler((error: FastifyError, request, reply) => send(reply, refuseUnread(mountTable(), request, unreadBody(error, report))))
+  const bridge = createBridge(mountTable, report)
+  app.all('/*', bridge)
+  app.setNotFoundHandler(bridge)
+  return app
+}
+
+/** Fastify's own refusals (body too large, length mismatch, bad content type) in OAuth's words. */
+function unreadBody(error: FastifyError, report: Report): OAuthError {
+  const status = error.statusCode ?? 500
+  if (status === 413) return new OAuthError('invalid_request', `The body is larger than ${MAX_BODY_BYTES} bytes.`, { status })
+  if (status >= 400 && status < 500) return new OAuthError('invalid_request', 'The request body cannot be read.', { status: 400 })
+  return refusalOf(error, report)
+}

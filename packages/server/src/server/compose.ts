@@ -1,0 +1,166 @@
+// The composition root: from a configuration to a running server, and back to nothing. Here alone clocks, randomness and sockets are made.
+import { randomBytes, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { createGateway, type Gateway } from '../gateway/gateway.ts'
+import type { Issuance, RealmContext } from '../issue/context.ts'
+import { Directory } from '../issue/directory.ts'
+import { SigningQueue } from '../issue/mint/signing_queue.ts'
+import { RevocationList } from '../issue/revocation_list.ts'
+import type { Configuration } from '../model/configuration.ts'
+import type { Store } from '../model/store.ts'
+import { openSqliteStore } from '../store/adapters/sqlite.ts'
+import { createApp } from './app.ts'
+import { applyConfiguration } from './apply.ts'
+import { hostOf } from './bridge.ts'
+import { createManagement } from './management.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { createMountTable, type MountTable } from './mount_table.ts'
+import { verifyPassword } from './password.ts'
+import { createGuardedApi, createRealmContext } from './realms.ts'
+import type { Report } from './refusal.ts'
+import { startTasks } from './tasks.ts'
+
+export interface ServeOptions {
+  /** The configuration for the ports that were found at listening. */
+  readonly atPorts: (port: number, managementPort: number) => Configuration
+  /** The operator's log; default: one JSON line on stderr. */
+  readonly report?: Report
+}
+
+export interface RunningServer {
+  /** Origins of the two listeners, as bound. */
+  readonly publicUrl: string
+  readonly managementUrl: string
+  readonly configuration: Configuration
+  /** No new connections; answers in flight finish; what is not durable becomes so. */
+  close(): Promise<void>
+}
+
+export const DATABASE_FILE = 'countersign.db'
+
+/** Keys of so few realms are made at start; those of more when they are first needed. */
+const KEYS_MADE_AT_START = 32
+
+/** @throws StoreUnavailable, or the system's error for a port that cannot be had */
+export async function startServer(configuration: Configuration, options: ServeOptions): Promise<RunningServer> {
+  const report = options.report ?? reportToStderr
+  const { host, port, managementPort } = configuration.listen
+  const store = await openSqliteStore({ file: configuration.dataFolder === null ? ':memory:' : join(configuration.dataFolder, DATABASE_FILE) })
+  const issuance = createIssuance(store)
+  const metrics = createMetrics()
+  let state: State | undefined
+  const app = createApp({
+    mountTable: () => state?.table ?? NOTHING_MOUNTED,
+    gateway: (request, response) => takeForGateway(state, request, response),
+    report,
+  })
+  const management = createManagement({ metrics: metrics.text, ready: () => (state ? store.ready() : Promise.reject(new Error('starting'))) })
+  try {
+    await Promise.all([listen(app.server, host, port, () => app.ready()), listen(management, host, managementPort)])
+    const settled = options.atPorts(portOf(app.server), portOf(management))
+    await applyConfiguration(store, settled.realms)
+    await Promise.all([issuance.directory.refresh(), issuance.revocations.refresh(issuance.now())])
+    state = createState(settled, issuance, metrics, report)
+    makeKeys(state.contexts, report)
+    const stopTasks = startTasks({ issuance, contexts: state.contexts, report })
+    return running(settled, [app.server, management], async () => {
+      stopTasks()
+      await Promise.all([app.close(), closeServer(management)])
+      await state?.gateway.close()
+      await store.close()
+    })
+  } catch (error) {
+    await Promise.allSettled([app.close(), closeServer(management)])
+    await store.close()
+    throw error
+  }
+}
+
+interface State {
+  readonly contexts: readonly RealmContext[]
+  readonly table: MountTable
+  readonly gateway: Gateway
+}
+
+const NOTHING_MOUNTED: MountTable = { find: () => undefined }
+
+function createIssuance(store: Store): Issuance {
+  return {
+    store,
+    directory: new Directory(store),
+    revocations: new RevocationList(store.accessTokens),
+    signing: new SigningQueue(),
+    passwords: { verify: verifyPassword },
+    random: { secret: () => randomBytes(32).toString('base64url'), id: () => randomUUID() },
+    now: () => Math.floor(Date.now() / 1000),
+  }
+}
+
+function createState(configuration: Configuration, issuance: Issuance, metrics: Metrics, report: Report): State {
+  const contexts = configuration.realms.map(({ realm }) => createRealmContext(issuance, realm, configuration.masterKey))
+  const byRealm = new Map(contexts.map((context) => [context.realm.id, context]))
+  const apis = configuration.apis.map((api) => {
+    const context = byRealm.get(api.realmId)
+    if (!context) throw new Error(`api ${api.id} is of realm ${api.realmId}, which is not configured`)
+    return createGuardedApi(api, context, report)
+  })
+  const gateway = createGateway({ apis, onVerdict: (api, code) => metrics.count(`countersign_verdicts_total{api="${api.id}",code="${code}"}`) })
+  return { contexts, table: createMountTable(contexts), gateway }
+}
+
+/** A realm's own endpoints win over an API at the same host: WebCommander has both. */
+function takeForGateway(state: State | undefined, request: IncomingMessage, response: ServerResponse): boolean {
+  if (!state) return false
+  const url = request.url ?? '/'
+  const mark = url.indexOf('?')
+  const path = mark < 0 ? url : url.slice(0, mark)
+  const host = hostOf(request.headers.host)
+  const route = state.gateway.find(host, path)
+  if (!route || (route.prefixLength === 0 && state.table.find(host, path))) return false
+  state.gateway.handle(route, request, response)
+  return true
+}
+
+/** In the background: the first request of a realm waits for its key at most as long as making it takes. */
+function makeKeys(contexts: readonly RealmContext[], report: Report): void {
+  for (const { keys, realm } of contexts.slice(0, KEYS_MADE_AT_START)) {
+    Promise.resolve(keys.signer()).catch((error: unknown) => report(error, `the signing key of realm ${realm.id} cannot be had`))
+  }
+}
+
+async function listen(server: Server, host: string, port: number, prepare?: () => PromiseLike<unknown>): Promise<void> {
+  await prepare?.()
+  server.listen({ host, port })
+  await once(server, 'listening')
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port
+}
+
+function running(configuration: Configuration, servers: readonly [Server, Server], close: () => Promise<void>): RunningServer {
+  const { host } = configuration.listen
+  const origin = (server: Server): string => `http://${host.includes(':') ? `[${host}]` : host}:${portOf(server)}`
+  let closing: Promise<void> | undefined
+  return {
+    configuration,
+    publicUrl: origin(servers[0]),
+    managementUrl: origin(servers[1]),
+    close: () => (closing ??= close()),
+  }
+}
+
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return
+  server.close()
+  server.closeIdleConnections()
+  await once(server, 'close')
+}
+
+function reportToStderr(error: unknown, what: string): void {
+  const cause = error instanceof Error ? { message: error.message, stack: error.stack } : { message: String(error) }
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level: 'error', what, ...cause })}\n`)
+}

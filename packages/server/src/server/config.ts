@@ -1,0 +1,102 @@
+// The configuration's door: what operators import (`defineConfig`), and what start-up calls (`loadConfiguration`).
+// The parts are resolved in config_*.ts; the schema is loaded only when there is a file to check.
+import { dirname, resolve } from 'node:path'
+import type { Configuration, RealmSetup } from '../model/configuration.ts'
+import { checkHosts, resolveApis } from './config_api.ts'
+import { ConfigError, type Findings, findTwice, noFindings, sentence } from './config_error.ts'
+import type { ConfigInput } from './config_input.ts'
+import { type Flags, resolveListening } from './config_listen.ts'
+import { resolveRealm, withIssuer } from './config_realm.ts'
+import { type Environment, readMasterKey, type SecretSource } from './config_secret.ts'
+import { originOf } from './config_url.ts'
+import { type DemoOptions, demoConfig } from './demo.ts'
+
+export type { ConfigInput } from './config_input.ts'
+
+/** Gives a configuration file in TypeScript its types; does nothing else. */
+export function defineConfig(input: ConfigInput): ConfigInput {
+  return input
+}
+
+export interface LoadOptions {
+  /** Path of a `.ts`, `.mts`, `.js`, `.mjs` or `.json` file. One of `file`, `input` and `demo` is given. */
+  readonly file?: string | undefined
+  /** A configuration that is there already, checked like a file's; relative paths start at the working folder. */
+  readonly input?: unknown
+  readonly demo?: DemoOptions | undefined
+  readonly flags?: Flags
+  readonly env?: Environment
+}
+
+export interface LoadedConfiguration {
+  readonly configuration: Configuration
+  /** Sentences for the operator; nothing that stops the start. */
+  readonly warnings: readonly string[]
+  /**
+   * The configuration for ports that were found at listening (port 0): where the operator gave no public URL, it and the
+   * issuers built on it follow the public port.
+   */
+  atPorts(port: number, managementPort: number): Configuration
+}
+
+/** @throws ConfigError with one line for each mistake */
+export async function loadConfiguration(options: LoadOptions): Promise<LoadedConfiguration> {
+  const { file, demo, flags = {}, env = {} } = options
+  const input = await readInput(options)
+  const folder = file === undefined ? resolve('.') : dirname(resolve(file))
+  const findings = noFindings()
+  const listening = resolveListening(input, { flags, env, folder, demo: demo !== undefined }, findings)
+  const source: SecretSource = { env, folder, demo: demo !== undefined }
+  const setups = await resolveRealms(input, source, findings)
+  const apis = resolveApis(input.apis ?? [], setups, input.realms, findings)
+  checkHosts(input.realms, input.apis ?? [], findings)
+  const masterKey = input.masterKey === undefined ? null : await readMasterKey(input.masterKey, source, findings)
+  if (listening.dataFolder !== null && input.masterKey === undefined) {
+    findings.warnings.push({ path: 'masterKey', message: 'is missing: whoever reads the data folder can sign tokens' })
+  }
+
+  const at = (publicUrl: string, port: number, managementPort: number): Configuration => ({
+    listen: { ...listening.listen, port, managementPort, publicUrl },
+    dataFolder: listening.dataFolder,
+    masterKey,
+    realms: setups.map((setup) => withIssuer(setup, publicUrl)),
+    apis,
+  })
+  const { listen } = listening
+  const configuration = at(listen.publicUrl, listen.port, listen.managementPort)
+  checkIssuers(configuration.realms, findings)
+  if (findings.mistakes.length > 0) throw new ConfigError(findings.mistakes.map(sentence))
+  return {
+    configuration,
+    warnings: findings.warnings.map(sentence),
+    atPorts(port, managementPort) {
+      return at(listening.publicUrlGiven ? listen.publicUrl : originOf(listen.host, port), port, managementPort)
+    },
+  }
+}
+
+async function readInput({ file, input, demo }: LoadOptions): Promise<ConfigInput> {
+  if (demo) return demoConfig(demo)
+  const { checkInput } = await import('./config_schema.ts')
+  if (file === undefined) return checkInput(input)
+  const { readConfigFile } = await import('./config_file.ts')
+  return checkInput(await readConfigFile(file))
+}
+
+/** Realms whose dialects are mistaken are left out: the mistake is noted, and nothing more can be said of them. */
+async function resolveRealms(input: ConfigInput, source: SecretSource, findings: Findings): Promise<RealmSetup[]> {
+  const setups: RealmSetup[] = []
+  for (const [index, realm] of input.realms.entries()) {
+    const setup = await resolveRealm(realm, `realms[${index}]`, source, findings)
+    if (setup) setups.push(setup)
+  }
+  findTwice(findings.mistakes, input.realms.map((one, index) => ({ path: `realms[${index}].id`, text: one.id })), 'every realm needs its own')
+  return setups
+}
+
+function checkIssuers(setups: readonly RealmSetup[], { mistakes }: Findings): void {
+  // Default issuers differ as their realms' ids do, so a repetition involves one that was written.
+  const ids = new Set(setups.map((one) => one.realm.id))
+  if (ids.size < setups.length) return
+  findTwice(mistakes, setups.map((one, index) => ({ path: `realms[${index}].issuer`, text: one.realm.issuer })), 'every realm needs its own')
+}

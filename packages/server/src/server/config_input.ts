@@ -1,0 +1,142 @@
+// The configuration as an operator writes it, in TypeScript or JSON: short, with defaults. config_schema.ts holds a file to it,
+// config_realm.ts, config_client.ts and config_api.ts resolve it.
+import type { DialectDocument } from '@countersign/protocol/dialect/dialect'
+import type { GrantType } from '@countersign/protocol/oauth/grant_type'
+import type { ClientAuthMethod, TokenFormat } from '../model/client.ts'
+
+/**
+ * Where a secret comes from. Never the secret itself.
+ * - `env`: the environment variable of that name
+ * - `file`: the text of that file without its last line break; a relative path starts at the configuration file's folder
+ * - `hash`: `sha256:<base64url>` for client secrets and API keys, `$argon2id$...` for passwords; `countersign hash` prints both
+ */
+export type SecretRef = { readonly env: string } | { readonly file: string } | { readonly hash: string }
+
+/** Whole seconds, or a text of a whole number and one of s, m, h, d: `'15m'`, `'30d'`. */
+export type Lifetime = number | string
+
+export interface ApiKeyInput {
+  /** Default: derived from the key's hash. */
+  readonly id?: string
+  readonly key: SecretRef
+  readonly displayName?: string
+  /** Epoch seconds or an ISO 8601 date; default: no end. */
+  readonly expiresAt?: number | string
+}
+
+export interface ClientInput {
+  readonly clientId: string
+  readonly displayName?: string
+  /** One secret; or several in `secrets`, so that they can be rotated. */
+  readonly secret?: SecretRef
+  readonly secrets?: readonly SecretRef[]
+  /** A client that can keep no secret (a page, an app on a phone). */
+  readonly public?: boolean
+  /** Default: client_secret_basic and client_secret_post; none for a public client. */
+  readonly authMethods?: readonly ClientAuthMethod[]
+  /** Default: client_credentials. */
+  readonly grants?: readonly GrantType[]
+  /** Scopes it may ask for; default: none. */
+  readonly scopes?: readonly string[]
+  /** Scopes it gets when it asks for none; default: all of `scopes`. */
+  readonly defaultScopes?: readonly string[]
+  /** Audiences it may ask for; default: all of the realm. */
+  readonly audiences?: readonly string[]
+  /** Audience of its tokens when it names none; null: it must name one. Default: its only audience, or null if it has several. */
+  readonly defaultAudience?: string | null
+  /** Default: jwt. */
+  readonly tokenFormat?: TokenFormat
+  /** Default: the realm's. */
+  readonly accessTokenLifetime?: Lifetime
+  /** May call the introspection endpoint for tokens of other clients: a resource server. Default: false. */
+  readonly introspects?: boolean
+  readonly apiKeys?: readonly ApiKeyInput[]
+}
+
+export interface UserInput {
+  /** The `sub` of this person's tokens; default: derived from realm and username. */
+  readonly id?: string
+  readonly username: string
+  readonly password: SecretRef
+  /** Standard OpenID claims: `{ email: '...' }`. */
+  readonly claims?: Readonly<Record<string, unknown>>
+}
+
+export interface AudienceInput {
+  readonly identifier: string
+  /** Default: the realm's scopes. */
+  readonly scopes?: readonly string[]
+}
+
+export interface RealmInput {
+  readonly id: string
+  readonly displayName?: string
+  /** Default: `{publicUrl}/realms/{id}`, with the slash at its end that some dialects want. */
+  readonly issuer?: string
+  /** Host names at which the realm answers at its dialects' paths from the root. */
+  readonly hosts?: readonly string[]
+  /** Names of built-in dialects, or documents; the first is canonical. Default: standard. */
+  readonly dialects?: readonly (string | DialectDocument)[]
+  /** Sets `verbatim` on all its dialects. */
+  readonly verbatim?: boolean
+  /** JWS algorithm of new signing keys; default: the first dialect's. */
+  readonly algorithm?: string
+  /** Grants that the realm offers at all; default: those of its clients. */
+  readonly grants?: readonly GrantType[]
+  readonly scopes?: readonly string[]
+  readonly audiences?: readonly (string | AudienceInput)[]
+  /** Default: 15 minutes. */
+  readonly accessTokenLifetime?: Lifetime
+  /** Default: 30 days. */
+  readonly refreshTokenLifetime?: Lifetime
+  readonly clients: readonly ClientInput[]
+  readonly users?: readonly UserInput[]
+}
+
+export interface ApiRouteInput {
+  /** Default: every method. */
+  readonly methods?: readonly string[]
+  /** `/orders/:id`, `/orders/*`. */
+  readonly path: string
+  readonly scopes?: readonly string[]
+}
+
+export interface ApiInput {
+  readonly id: string
+  readonly realm: string
+  readonly hosts?: readonly string[]
+  /** Default: `/apis/{id}`. */
+  readonly prefix?: string
+  /** `http://127.0.0.1:9000` */
+  readonly upstream: string
+  /** Default: the realm's only audience. */
+  readonly audience?: string
+  /** Default: off. */
+  readonly apiKey?: 'off' | 'optional' | 'required'
+  readonly routes?: readonly ApiRouteInput[]
+  /** Requests that no route names: any valid token opens them, or they are refused. Default: authenticated. */
+  readonly otherwise?: 'authenticated' | 'deny'
+  /** The caller's token and key at the upstream. Default: pass. */
+  readonly credentials?: 'pass' | 'strip'
+}
+
+export interface ListenInput {
+  /** Default: 127.0.0.1. */
+  readonly host?: string
+  /** Default: 8080; 0: any free port. */
+  readonly port?: number
+  /** Default: 8081; 0: any free port. */
+  readonly managementPort?: number
+}
+
+export interface ConfigInput {
+  /** Origin under which others reach the public listener; default: `http://{host}:{port}`. */
+  readonly publicUrl?: string
+  readonly listen?: ListenInput
+  /** Folder of the database file; a relative path starts at the configuration file's folder. Default: state in memory. */
+  readonly data?: string
+  /** 32 bytes as base64url, base64 or hex; signing keys are sealed under it. */
+  readonly masterKey?: { readonly env: string } | { readonly file: string }
+  readonly realms: readonly RealmInput[]
+  readonly apis?: readonly ApiInput[]
+}

@@ -1,0 +1,112 @@
+// Where the server listens and keeps its data: flags win over the environment, the environment over the file, the file over defaults.
+import { resolve } from 'node:path'
+import type { ListenSettings } from '../model/configuration.ts'
+import type { Findings } from './config_error.ts'
+import type { ConfigInput } from './config_input.ts'
+import type { Environment } from './config_secret.ts'
+import { isLoopback, originOf, readOrigin } from './config_url.ts'
+
+/** As typed on a command line. */
+export interface Flags {
+  readonly host?: string | undefined
+  readonly port?: string | number | undefined
+  readonly managementPort?: string | number | undefined
+  readonly data?: string | undefined
+  readonly publicUrl?: string | undefined
+}
+
+export interface Listening {
+  readonly listen: ListenSettings
+  /** False: the public URL follows the port, and is only known once that is. */
+  readonly publicUrlGiven: boolean
+  readonly dataFolder: string | null
+}
+
+export interface ListenSource {
+  readonly flags: Flags
+  readonly env: Environment
+  /** Folder of the configuration file. */
+  readonly folder: string
+  readonly demo: boolean
+}
+
+const DEFAULTS = { host: '127.0.0.1', port: 8080, managementPort: 8081 }
+
+export function resolveListening(input: ConfigInput, source: ListenSource, findings: Findings): Listening {
+  const { flags, env } = source
+  const listen = input.listen ?? {}
+  const host = resolveHost(first(['--host', flags.host], ['COUNTERSIGN_HOST', env['COUNTERSIGN_HOST']], ['listen.host', listen.host]), source, findings)
+  const port = resolvePort(
+    first(['--port', flags.port], ['COUNTERSIGN_PORT', env['COUNTERSIGN_PORT']], ['PORT', env['PORT']], ['listen.port', listen.port]),
+    DEFAULTS.port,
+    findings,
+  )
+  const management = first(
+    ['--management-port', flags.managementPort],
+    ['COUNTERSIGN_MANAGEMENT_PORT', env['COUNTERSIGN_MANAGEMENT_PORT']],
+    ['listen.managementPort', listen.managementPort],
+  )
+  const managementPort = resolvePort(management, DEFAULTS.managementPort, findings)
+  if (port === managementPort && port !== 0) {
+    const path = management?.name ?? 'listen.managementPort'
+    findings.mistakes.push({ path, message: `is ${port} like the public port: the management listener needs its own` })
+  }
+  const given = first(['--public-url', flags.publicUrl], ['COUNTERSIGN_PUBLIC_URL', env['COUNTERSIGN_PUBLIC_URL']], ['publicUrl', input.publicUrl])
+  return {
+    listen: { host, port, managementPort, publicUrl: given ? resolvePublicUrl(given, findings) : defaultPublicUrl(host, port, findings) },
+    publicUrlGiven: given !== undefined,
+    dataFolder: resolveData(input, source, findings),
+  }
+}
+
+interface Setting {
+  /** As the operator wrote it: flag, variable or path. */
+  readonly name: string
+  readonly value: string | number
+}
+
+/** The first that has a value; an empty text is none. */
+function first(...settings: readonly (readonly [name: string, value: string | number | undefined])[]): Setting | undefined {
+  for (const [name, value] of settings) if (value !== undefined && value !== '') return { name, value }
+  return undefined
+}
+
+function resolvePort(setting: Setting | undefined, otherwise: number, { mistakes }: Findings): number {
+  if (!setting) return otherwise
+  const port = /^[0-9]{1,5}$/.test(String(setting.value)) ? Number(setting.value) : Number.NaN
+  if (port <= 65_535) return port
+  mistakes.push({ path: setting.name, message: 'must be a whole number from 0 to 65535' })
+  return otherwise
+}
+
+function resolveHost(setting: Setting | undefined, { demo }: ListenSource, { mistakes }: Findings): string {
+  if (!setting) return DEFAULTS.host
+  const host = String(setting.value)
+  if (!/^[A-Za-z0-9.:_-]{1,253}$/.test(host)) mistakes.push({ path: setting.name, message: 'must be a host name or an IP address, without port or brackets' })
+  else if (demo && !isLoopback(host)) {
+    mistakes.push({ path: setting.name, message: `is ${host}, but the demo's credentials are public: it listens on 127.0.0.1, ::1 or localhost only` })
+  } else return host
+  return DEFAULTS.host
+}
+
+function resolvePublicUrl({ name, value }: Setting, { mistakes }: Findings): string {
+  const read = readOrigin(String(value))
+  if ('origin' in read) return read.origin
+  mistakes.push({ path: name, message: read.problem })
+  return 'http://127.0.0.1'
+}
+
+function defaultPublicUrl(host: string, port: number, { mistakes }: Findings): string {
+  if (!isLoopback(host)) {
+    mistakes.push({ path: 'publicUrl', message: `is missing: listening on ${host} needs the origin under which others reach it, like https://auth.example.com` })
+  }
+  return originOf(host, port)
+}
+
+function resolveData(input: ConfigInput, { flags, env, folder, demo }: ListenSource, { mistakes }: Findings): string | null {
+  // A flag or variable starts where the operator stands, the file's own path at the file.
+  const typed = first(['--data', flags.data], ['COUNTERSIGN_DATA', env['COUNTERSIGN_DATA']])
+  if (demo && typed) mistakes.push({ path: typed.name, message: 'does not go with --demo, which keeps its public credentials in memory: leave it out' })
+  if (typed) return resolve(String(typed.value))
+  return input.data === undefined ? null : resolve(folder, input.data)
+}

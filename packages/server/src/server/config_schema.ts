@@ -1,0 +1,140 @@
+// The schema of a configuration (zod), and its mistakes as sentences. Shape only: what names refer to is checked by the resolvers.
+// Loaded only when there is a configuration to check: it costs 50 ms that the demo need not wait for.
+import { isPlainObject } from '@countersign/protocol/dialect/shape'
+import { GRANT_TYPES } from '@countersign/protocol/oauth/grant_type'
+import { isScopeToken } from '@countersign/protocol/oauth/scope'
+import { z } from 'zod'
+import { MAX_ACCESS_TOKEN_LIFETIME } from '../model/realm.ts'
+import { ConfigError } from './config_error.ts'
+import type { ConfigInput } from './config_input.ts'
+import { lifetime, moment } from './config_lifetime.ts'
+import { schemaLines } from './config_schema_error.ts'
+
+/** @throws ConfigError with one line for each mistake */
+export function checkInput(input: unknown): ConfigInput {
+  const result = configSchema.safeParse(input)
+  if (!result.success) throw new ConfigError(schemaLines(result.error.issues, input))
+  // The schema's optional members may be undefined where ours may only be absent; every reader treats both alike.
+  return result.data as ConfigInput
+}
+
+/** A strict object; the names it knows are told where another one comes. */
+const object = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
+  z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? Object.keys(shape).join(', ') : undefined) })
+
+const text = (pattern: RegExp, meaning: string) => z.string().regex(pattern, { error: `must be ${meaning}` })
+const id = text(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'a name of a-z, 0-9, - and _ with at most 64 characters')
+const displayName = text(/^[^\p{Cc}]{1,128}$/u, 'a text of 1 to 128 characters')
+const url = text(/^\S{1,2048}$/, 'a URL')
+const path = text(/^.{1,4096}$/, 'a path')
+const identifier = text(/^[\x21\x22\x24-\x7e]{1,512}$/, 'a URI without a fragment or a name, of visible ASCII characters')
+const host = text(
+  /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$/,
+  'a host name without scheme, port and slash',
+)
+const scope = z.string().refine(isScopeToken, { error: 'must be a scope value of RFC 6749 section 3.3, without spaces and quotes' })
+const port = z.number().refine((value) => Number.isInteger(value) && value >= 0 && value <= 65_535, { error: 'must be a whole number from 0 to 65535' })
+
+const seconds = (most: number, meaning: string) =>
+  z.custom<number | string>((value) => lifetime(value) <= most, { error: `must be whole seconds or a text like '15m', '12h' or '30d', ${meaning}` })
+const accessTokenLifetime = seconds(MAX_ACCESS_TOKEN_LIFETIME, `at most ${MAX_ACCESS_TOKEN_LIFETIME / 86_400} days`)
+const refreshTokenLifetime = seconds(Number.POSITIVE_INFINITY, 'at most 10 years')
+const end = z.custom<number | string>((value) => !Number.isNaN(moment(value)), { error: "must be epoch seconds or a date like '2030-12-31'" })
+
+/** Whatever comes in its place must not be echoed: it may be the secret. */
+const secretRef = (...kinds: readonly ('env' | 'file' | 'hash')[]) =>
+  z.unknown().superRefine((value, context) => {
+    const forms = kinds.map((kind) => FORMS[kind]).join(' or ')
+    if (typeof value === 'string') {
+      context.addIssue({ code: 'custom', message: `must not be the secret itself: write ${forms} (\`countersign init\` and \`countersign hash\` make them)` })
+    } else if (!isPlainObject(value) || Object.keys(value).length !== 1 || !kinds.some((kind) => typeof value[kind] === 'string')) {
+      context.addIssue({ code: 'custom', message: value === undefined ? 'is missing' : `must be ${forms}` })
+    } else if ('env' in value && !/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(String(value['env']))) {
+      context.addIssue({ code: 'custom', message: 'must name an environment variable of letters, digits and _' })
+    }
+  })
+const FORMS = { env: "{ env: 'NAME' }", file: "{ file: 'PATH' }", hash: "{ hash: '...' }" }
+const secret = secretRef('env', 'file', 'hash')
+
+const TAKEN_CLAIMS = new Set(
+  'iss sub aud exp iat nbf jti client_id azp scope sid typ act may_act cnf auth_time acr amr preferred_username gty active token_type'.split(' '),
+)
+const claims = z.record(
+  z.string().refine((name) => !TAKEN_CLAIMS.has(name), { error: 'is set by the server: leave it out' }),
+  z.json({ error: 'must be a JSON value' }),
+)
+
+const apiKey = object({ id: id.optional(), key: secret, displayName: displayName.optional(), expiresAt: end.optional() })
+
+const client = object({
+  clientId: text(/^[\x21-\x7e]{1,128}$/, 'a text of 1 to 128 visible ASCII characters'),
+  displayName: displayName.optional(),
+  secret: secretRef('env', 'file', 'hash').optional(),
+  secrets: z.array(secret).optional(),
+  public: z.boolean().optional(),
+  authMethods: z.array(z.enum(['client_secret_basic', 'client_secret_post', 'none'])).min(1, { error: 'must have an entry' }).optional(),
+  grants: z.array(z.enum(GRANT_TYPES)).optional(),
+  scopes: z.array(scope).optional(),
+  defaultScopes: z.array(scope).optional(),
+  audiences: z.array(identifier).optional(),
+  defaultAudience: identifier.nullable().optional(),
+  tokenFormat: z.enum(['jwt', 'opaque']).optional(),
+  accessTokenLifetime: accessTokenLifetime.optional(),
+  introspects: z.boolean().optional(),
+  apiKeys: z.array(apiKey).optional(),
+})
+
+const user = object({
+  id: text(/^[\x21-\x7e]{1,128}$/, 'a text of 1 to 128 visible ASCII characters').optional(),
+  username: text(/^[^\p{Cc}]{1,256}$/u, 'a text of 1 to 256 characters'),
+  password: secret,
+  claims: claims.optional(),
+})
+
+const realm = object({
+  id,
+  displayName: displayName.optional(),
+  issuer: url.optional(),
+  hosts: z.array(host).optional(),
+  dialects: z
+    .array(z.union([z.string(), z.record(z.string(), z.unknown())], { error: "must be a dialect's name or a dialect document" }))
+    .min(1, { error: 'must have an entry' })
+    .optional(),
+  verbatim: z.boolean().optional(),
+  algorithm: z.string().optional(),
+  grants: z.array(z.enum(GRANT_TYPES)).optional(),
+  scopes: z.array(scope).optional(),
+  audiences: z.array(z.union([identifier, object({ identifier, scopes: z.array(scope).optional() })])).optional(),
+  accessTokenLifetime: accessTokenLifetime.optional(),
+  refreshTokenLifetime: refreshTokenLifetime.optional(),
+  clients: z.array(client),
+  users: z.array(user).optional(),
+})
+
+const route = object({
+  methods: z.array(text(/^[A-Za-z]{1,20}$/, 'a method like GET')).min(1, { error: 'must have an entry; leave it out for every method' }).optional(),
+  path: text(/^\/[\x21-\x7e]{0,1023}$/, 'a path like /orders/:id or /orders/*'),
+  scopes: z.array(scope).optional(),
+})
+
+const api = object({
+  id,
+  realm: z.string(),
+  hosts: z.array(host).optional(),
+  prefix: text(/^(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._~-]+)+$/, 'a path like /apis/orders').optional(),
+  upstream: url,
+  audience: identifier.optional(),
+  apiKey: z.enum(['off', 'optional', 'required']).optional(),
+  routes: z.array(route).optional(),
+  otherwise: z.enum(['authenticated', 'deny']).optional(),
+  credentials: z.enum(['pass', 'strip']).optional(),
+})
+
+const configSchema = object({
+  publicUrl: url.optional(),
+  listen: object({ host: z.string().optional(), port: port.optional(), managementPort: port.optional() }).optional(),
+  data: path.optional(),
+  masterKey: secretRef('env', 'file').optional(),
+  realms: z.array(realm).min(1, { error: 'must have an entry: `countersign init` writes a first one' }),
+  apis: z.array(api).optional(),
+})

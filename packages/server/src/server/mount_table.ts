@@ -1,0 +1,60 @@
+// Which request is for which endpoint of which realm in which dialect: exact paths, looked up, never matched twice.
+// (a) a realm's own hosts answer at its dialects' paths from the root; (b) every other host below /realms/{realm}.
+import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
+import { ENDPOINT_NAMES, type EndpointName } from '@countersign/protocol/dialect/dialect'
+import type { Endpoint, RealmContext } from '../issue/context.ts'
+import { ENDPOINTS } from '../issue/endpoints/endpoints.ts'
+
+export interface Mounted {
+  readonly context: RealmContext
+  readonly dialect: CompiledDialect
+  readonly name: EndpointName
+  readonly endpoint: Endpoint
+}
+
+export interface MountTable {
+  /** @param host lower case, without port. @param path without query, as sent: another spelling is another path. */
+  find(host: string, path: string): Mounted | undefined
+}
+
+export function createMountTable(realms: readonly RealmContext[]): MountTable {
+  const anywhere = new Map<string, Mounted>()
+  const byHost = new Map<string, Map<string, Mounted>>()
+  for (const context of realms) {
+    mountAll(anywhere, context, `/realms/${context.realm.id}`, false)
+    for (const host of context.realm.hosts) {
+      let paths = byHost.get(host)
+      if (!paths) byHost.set(host, (paths = new Map()))
+      mountAll(paths, context, new URL(context.realm.issuer).pathname.replace(/\/$/, ''), true)
+    }
+  }
+  const at = (host: string, path: string): Mounted | undefined => byHost.get(host)?.get(path) ?? anywhere.get(path)
+  return { find: (host, path) => at(host, path) ?? (path.endsWith('.pem') ? at(host, path.replace(/[^/]+\.pem$/, '{kid}.pem')) : undefined) }
+}
+
+/** @param issuerPath path part of the realm's issuer here: RFC 8414 and RFC 8615 put it behind the well-known name. */
+function mountAll(paths: Map<string, Mounted>, context: RealmContext, issuerPath: string, rooted: boolean): void {
+  for (const dialect of context.dialects) {
+    for (const name of ENDPOINT_NAMES) {
+      const mounted: Mounted = { context, dialect, name, endpoint: ENDPOINTS[name] }
+      for (const path of dialect.paths(name, context.realm.id, rooted)) {
+        add(paths, path, mounted)
+        // Where the issuer has a path of its own on this host, its metadata names the endpoints below that path.
+        if (rooted && dialect.document.mount === 'prefixed') add(paths, issuerPath + path, mounted)
+      }
+      if (name === 'metadata') {
+        for (const wellKnown of WELL_KNOWN) {
+          add(paths, `${wellKnown}${issuerPath}`, mounted)
+          add(paths, `${issuerPath}${wellKnown}`, mounted)
+        }
+      }
+    }
+  }
+}
+
+const WELL_KNOWN = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']
+
+/** The first to come stays: a realm's canonical dialect speaks for paths that several share. */
+function add(paths: Map<string, Mounted>, path: string, mounted: Mounted): void {
+  if (!paths.has(path)) paths.set(path, mounted)
+}

@@ -1,0 +1,43 @@
+// From a configured realm to what its endpoints and its APIs' guards work with.
+import { createGuard, type Guard } from '@countersign/guard'
+import { compile } from '@countersign/protocol/dialect/compile'
+import type { GuardedApi } from '../gateway/gateway.ts'
+import type { Issuance, RealmContext } from '../issue/context.ts'
+import { createKeyRing } from '../issue/keys/key_ring.ts'
+import type { Api } from '../model/api.ts'
+import type { Realm } from '../model/realm.ts'
+import { secretHash } from '../model/secret_hash.ts'
+import type { Report } from './refusal.ts'
+
+export function createRealmContext(issuance: Issuance, realm: Realm, masterKey: Uint8Array | null): RealmContext {
+  const keys = createKeyRing({ realmId: realm.id, algorithm: realm.algorithm, store: issuance.store.signingKeys, masterKey, now: issuance.now })
+  return { ...issuance, realm, keys, dialects: realm.dialects.map(compile) }
+}
+
+/** The in-process guard of an API: the realm's own keys, store and revocations are its ports. */
+export function createGuardedApi(api: Api, context: RealmContext, report: Report): GuardedApi {
+  return { api, guard: guardOf(api, context, report) }
+}
+
+function guardOf(api: Api, context: RealmContext, report: Report): Guard {
+  const { realm, dialects, keys, store, directory, revocations, now } = context
+  return createGuard({
+    realm: realm.id,
+    issuer: realm.issuer,
+    audience: api.audience,
+    dialects,
+    keys,
+    now,
+    apiKey: api.apiKey,
+    apiKeys: { find: (hash) => directory.apiKey(realm.id, hash) },
+    introspection: {
+      async introspect(token) {
+        const found = await store.accessTokens.findOpaque(realm.id, secretHash(token))
+        return found && now() < found.expiresAt ? { ...found.claims, active: true } : undefined
+      },
+    },
+    revocations: { isRevoked: (jti, sid) => revocations.isRevoked(realm.id, jti, sid) },
+    policy: { routes: api.routes.map((route) => (route.methods.length > 0 ? route : { path: route.path, scopes: route.scopes })), otherwise: api.otherwise },
+    onMalfunction: (error) => report(error, `the guard of ${api.id} cannot verify`),
+  })
+}

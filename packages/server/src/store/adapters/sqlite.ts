@@ -1,0 +1,204 @@
+// The SQLite adapter: one connection, reads at once, writes in group commits. The only file that knows node:sqlite.
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { StatementSync } from 'node:sqlite'
+import { setTimeout as pause } from 'node:timers/promises'
+import { StoreUnavailable } from '../../model/store.ts'
+import type { Store } from '../../model/store.ts'
+import { createBatch, drive } from '../batch.ts'
+import type { BatchDriver } from '../batch.ts'
+import { migrate } from '../migrate.ts'
+import type { Query, Row, Sql, Unit } from '../sql.ts'
+import { sqlStore } from '../sql_store.ts'
+import { asStoreError, closedSentence, lockedSentence, notOursSentence } from './sqlite_error.ts'
+
+export interface SqliteOptions {
+  /** A path, or `:memory:`. A missing file is created for its owner only, and so is a missing folder. */
+  readonly file: string
+  /** Most pages of 4096 bytes the file may have: a full disk to try things with. */
+  readonly maxPages?: number
+}
+
+/** The Store in one SQLite file, which several processes may open. Rejects with StoreUnavailable, one sentence that names file and mend. */
+export const openSqliteStore = async (options: SqliteOptions): Promise<Store> => sqlStore(await openSqlite(options))
+
+/** The same database, for what else shares its transactions. */
+export const openSqlite = async (options: SqliteOptions): Promise<Sql> => {
+  const place = options.file === MEMORY ? MEMORY : resolve(options.file)
+  let connection: Connection | undefined
+  try {
+    if (place !== MEMORY) createFile(place)
+    connection = connect(place)
+    await useWriteAheadLog(connection)
+    if (options.maxPages !== undefined) connection.db.exec(`PRAGMA max_page_count = ${Math.trunc(options.maxPages)}`)
+    await prepareSchema(connection)
+    return sqlOver(connection)
+  } catch (error) {
+    if (connection?.db.isOpen) connection.db.close()
+    throw asStoreError(error, place)
+  }
+}
+
+const MEMORY = ':memory:'
+
+/** Milliseconds to wait for a lock that another process holds. */
+const PATIENCE = 5000
+
+interface Connection {
+  readonly place: string
+  readonly db: DatabaseSync
+  /** One prepared statement per SQL text; the texts are constants, so this stays small. */
+  readonly prepared: Map<string, StatementSync>
+}
+
+/** Made before SQLite gets to it, since SQLite would take the umask's mode; its -wal and -shm files take the mode from the file. */
+const createFile = (place: string): void => {
+  mkdirSync(dirname(place), { recursive: true, mode: 0o700 })
+  closeSync(openSync(place, 'a', 0o600))
+}
+
+const connect = (place: string): Connection => {
+  const db = new DatabaseSync(place, { timeout: PATIENCE, enableForeignKeyConstraints: true })
+  db.exec('PRAGMA synchronous = FULL; PRAGMA cache_size = -8000')
+  return { place, db, prepared: new Map() }
+}
+
+/** SQLite does not wait by itself while another process switches the same file. */
+const useWriteAheadLog = async ({ db, place }: Connection): Promise<void> => {
+  for (let waited = 0; ; waited += 10) {
+    try {
+      const mode = db.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode']
+      if (mode === 'wal' || place === MEMORY) return
+      throw new StoreUnavailable(`${place} is on a file system that cannot hold a shared database: choose a data folder on a local disk.`)
+    } catch (error) {
+      if (!isBusy(error) || waited >= PATIENCE) throw error
+    }
+    await pause(10)
+  }
+}
+
+const prepareSchema = async (connection: Connection): Promise<void> => {
+  const driver = batchDriver(connection)
+  const transact = (act: () => void): void => {
+    if (!driver.begin(true)) throw new StoreUnavailable(lockedSentence(connection.place))
+    try {
+      act()
+      driver.commit()
+    } catch (error) {
+      driver.rollback()
+      throw error
+    }
+  }
+  transact(() => claim(connection))
+  await migrate({
+    types: { text: 'TEXT', integer: 'INTEGER', table: 'STRICT', narrowTable: 'STRICT, WITHOUT ROWID' },
+    place: connection.place,
+    ask: (asked) => read(connection, asked),
+    transact: (unit) => transact(() => drive(driver, unit())),
+  })
+  connection.prepared.clear()
+}
+
+/** Marks an empty file as ours, and refuses one that is somebody else's database. */
+const claim = ({ db, place }: Connection): void => {
+  const mark = db.prepare('PRAGMA application_id').get()?.['application_id']
+  if (mark === APPLICATION_ID) return
+  const { tables } = db.prepare('SELECT COUNT(*) AS tables FROM sqlite_schema').get() ?? {}
+  if (mark !== 0 || tables !== 0) throw new StoreUnavailable(notOursSentence(place))
+  db.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
+}
+
+/** `CtSn`, as `file` and SQLite's own tools show it. */
+const APPLICATION_ID = 0x4374536e
+
+const sqlOver = (connection: Connection): Sql => {
+  const { db, place } = connection
+  const batch = createBatch(batchDriver(connection), PATIENCE, lockedSentence(place))
+  let closed: Promise<void> | undefined
+
+  const refuseIfClosed = (): void => {
+    if (closed !== undefined) throw new StoreUnavailable(closedSentence(place))
+  }
+  /** Queued behind every write asked for so far, whose own callers hear how those went. */
+  const finish = async (): Promise<void> => {
+    await batch.write(nothing).catch(() => undefined)
+    db.close()
+  }
+
+  return {
+    read: async (asked) => {
+      refuseIfClosed()
+      return read(connection, asked)
+    },
+    write: async (unit) => {
+      refuseIfClosed()
+      return batch.write(unit)
+    },
+    close: () => (closed ??= finish()),
+  }
+}
+
+function* nothing(): Unit<void> {
+  // Its place in the queue is all that matters.
+}
+
+const read = <T>(connection: Connection, asked: Query<T>): T => {
+  let rows: Row[]
+  try {
+    // The tables select text and integers only.
+    rows = prepare(connection, asked.sql).all(...asked.params) as Row[]
+  } catch (error) {
+    throw asStoreError(error, connection.place)
+  }
+  return asked.read(rows)
+}
+
+const prepare = ({ db, prepared }: Connection, sql: string): StatementSync => {
+  const known = prepared.get(sql)
+  if (known !== undefined) return known
+  const made = db.prepare(sql)
+  prepared.set(sql, made)
+  return made
+}
+
+const batchDriver = (connection: Connection): BatchDriver => {
+  const { db, place } = connection
+  const attempt = <T>(act: () => T): T => {
+    try {
+      return act()
+    } catch (error) {
+      throw asStoreError(error, place)
+    }
+  }
+  return {
+    begin: (wait) => {
+      try {
+        db.exec(wait ? 'BEGIN IMMEDIATE' : BEGIN_AT_ONCE)
+        return true
+      } catch (error) {
+        if (isBusy(error)) return false
+        throw asStoreError(error, place)
+      } finally {
+        if (!wait) db.exec(WAIT_AGAIN)
+      }
+    },
+    run: (asked) => attempt(() => Number(prepare(connection, asked.sql).run(...asked.params).changes)),
+    commit: () => attempt(() => db.exec('COMMIT')),
+    rollback: () => {
+      // After some errors SQLite has rolled back by itself.
+      if (!db.isTransaction) return
+      try {
+        db.exec('ROLLBACK')
+      } catch {
+        // What a failed ROLLBACK leaves open, the next BEGIN reports.
+      }
+    },
+  }
+}
+
+const BEGIN_AT_ONCE = 'PRAGMA busy_timeout = 0; BEGIN IMMEDIATE'
+const WAIT_AGAIN = `PRAGMA busy_timeout = ${PATIENCE}`
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === 5

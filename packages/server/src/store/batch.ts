@@ -1,0 +1,127 @@
+// Group commit for an engine with one synchronous writer: the write units of one event-loop turn share one transaction and one flush
+// to disk. Owns the queue and who is told what; knows no SQL and no driver.
+import { StoreUnavailable } from '../model/store.ts'
+import type { Statement, Unit } from './sql.ts'
+
+export interface BatchDriver {
+  /**
+   * Takes the write lock; false if another process holds it. `wait` blocks for as long as the driver is patient, otherwise it answers
+   * at once.
+   * Throws StoreUnavailable if it cannot be had at all.
+   */
+  begin(wait: boolean): boolean
+  /** Rows changed. */
+  run(asked: Statement): number
+  /** Returns once the transaction is on disk. */
+  commit(): void
+  /** Undoes what is left of the transaction; never throws. */
+  rollback(): void
+}
+
+export interface Batch {
+  /** Resolves after the commit. See Sql.write. */
+  write<T>(unit: () => Unit<T>): Promise<T>
+}
+
+/** A unit in the queue. `run` answers with what to do once the commit returned. */
+interface Task {
+  readonly run: () => () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** So that one flood of writes does not hold the event loop. */
+const MOST_UNITS = 1000
+/** Between two attempts at a lock that another process holds, in milliseconds. */
+const LONGEST_PAUSE = 10
+
+/** `patience`: milliseconds to try for the write lock, without blocking the event loop, before the writes are refused. */
+export const createBatch = (driver: BatchDriver, patience: number, lockedMessage: string): Batch => {
+  const queue: Task[] = []
+  let scheduled = false
+  let waited = 0
+
+  const schedule = (pause: number): void => {
+    scheduled = true
+    if (pause === 0) setImmediate(flush)
+    else setTimeout(flush, pause)
+  }
+
+  const flush = (): void => {
+    scheduled = false
+    let begun: boolean
+    try {
+      begun = driver.begin(false)
+    } catch (error) {
+      rejectAll(queue.splice(0), error)
+      return
+    }
+    if (begun) {
+      waited = 0
+      commitTogether(driver, queue.splice(0, MOST_UNITS), lockedMessage)
+      if (queue.length > 0) schedule(0)
+    } else if (waited >= patience) {
+      waited = 0
+      rejectAll(queue.splice(0), new StoreUnavailable(lockedMessage))
+    } else {
+      const pause = Math.min(waited + 1, LONGEST_PAUSE)
+      waited += pause
+      schedule(pause)
+    }
+  }
+
+  return {
+    write: (unit) =>
+      new Promise((resolve, reject) => {
+        const run = (): (() => void) => {
+          const value = drive(driver, unit())
+          return () => resolve(value)
+        }
+        queue.push({ run, reject })
+        if (!scheduled) schedule(0)
+      }),
+  }
+}
+
+/** Runs a unit to its end inside the open transaction. */
+export const drive = <T>(driver: BatchDriver, unit: Unit<T>): T => {
+  let step = unit.next()
+  while (!step.done) step = unit.next(driver.run(step.value))
+  return step.value
+}
+
+/** The transaction is open. Its units stand or fall with the commit; a unit that throws by itself only takes the others on a detour. */
+const commitTogether = (driver: BatchDriver, tasks: readonly Task[], lockedMessage: string): void => {
+  const settle: (() => void)[] = []
+  try {
+    for (const task of tasks) settle.push(task.run())
+  } catch (error) {
+    driver.rollback()
+    if (tasks.length === 1) rejectAll(tasks, error)
+    else for (const task of tasks) commitAlone(driver, task, lockedMessage)
+    return
+  }
+  try {
+    driver.commit()
+  } catch (error) {
+    driver.rollback()
+    rejectAll(tasks, error)
+    return
+  }
+  for (const done of settle) done()
+}
+
+const commitAlone = (driver: BatchDriver, task: Task, lockedMessage: string): void => {
+  try {
+    if (!driver.begin(true)) throw new StoreUnavailable(lockedMessage)
+    const done = task.run()
+    driver.commit()
+    done()
+  } catch (error) {
+    driver.rollback()
+    task.reject(error)
+  }
+}
+
+const rejectAll = (tasks: readonly Task[], error: unknown): void => {
+  for (const task of tasks) task.reject(error)
+}

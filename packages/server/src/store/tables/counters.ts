@@ -1,0 +1,26 @@
+// The counters other tables raise in their own transactions, and the probe that tells whether a write would succeed.
+import { query, statement } from '../sql.ts'
+import type { Unit } from '../sql.ts'
+
+/** First statement of every change of configuration: its row lock also keeps two such transactions from dead-locking each other. */
+export const raiseRevision = statement("UPDATE counters SET value = value + 1 WHERE name = 'revision'")
+
+export const revision = query(
+  statement("SELECT value FROM counters WHERE name = 'revision'"),
+  (rows: readonly { value: number }[]) => rows[0]?.value ?? 0,
+)
+
+/** First statement of every revocation, which then reads its own number from the row it has locked. */
+export const raiseRevocation = statement("UPDATE counters SET value = value + 1 WHERE name = 'revocation'")
+
+/** Needs a few fresh pages, as real writes do: changing a row in place succeeds even where nothing more fits. */
+export function* probe(): Unit<void> {
+  yield statement(
+    'INSERT INTO write_probe (id, filler) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET filler = excluded.filler',
+    'probe',
+    FILLER,
+  )
+  yield statement('DELETE FROM write_probe WHERE id = ?', 'probe')
+}
+
+const FILLER = ' '.repeat(16_384)

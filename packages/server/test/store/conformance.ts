@@ -1,0 +1,212 @@
+// What every store adapter holds, run over each of them: the configured nouns here, what changes together in
+// conformance_transactions.ts, tokens and housekeeping in conformance_tokens.ts.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { Store } from '../../src/model/store.ts'
+import { runTokenConformance } from './conformance_tokens.ts'
+import { runTransactionConformance } from './conformance_transactions.ts'
+import type { OpenedStore, WithStore } from './opened_store.ts'
+import { apiKey, client, family, NOW, realm, refreshToken, signingKey, user } from './samples.ts'
+
+/** Registers the suite. `open` gives a new and empty database each time; the suite closes every store it was given. */
+export const runStoreConformance = (name: string, open: () => Promise<OpenedStore>): void => {
+  const withStore: WithStore = (act) => async () => {
+    const { store } = await open()
+    try {
+      await act(store)
+    } finally {
+      await store.close()
+    }
+  }
+
+  describe(`the store conformance suite over ${name}`, () => {
+    test('a realm is found as it was put, replaced by a second put, listed by id', withStore(realms))
+    test('a client is found as it was put, with its secrets in their order', withStore(clients))
+    test('clients are listed page by page in the order of their ids', withStore(clientPages))
+    test('any client a caller can spell comes back unchanged', withStore(anyClient))
+    test('removing a client takes its secrets, API keys and refresh tokens along and nobody else’s', withStore(clientRemoval))
+    test('a user is found by id and by the exact user name', withStore(users))
+    test('users are listed page by page in the order of their names', withStore(userPages))
+    test('a second user of the same name is refused and the first stays', withStore(sameUsername))
+    test('an API key is found by its hash in its own realm only', withStore(apiKeys))
+    test('signing keys are listed oldest first and can be retired and removed', withStore(signingKeys))
+    test('the first signing key of an algorithm is stored once', withStore(firstSigningKey))
+    runTransactionConformance(withStore)
+    runTokenConformance(open, withStore)
+  })
+}
+
+const realms = async (store: Store): Promise<void> => {
+  assert.equal(await store.realms.find('a'), undefined)
+  await Promise.all([store.realms.put(realm('b')), store.realms.put(realm('a'))])
+  assert.deepEqual(await store.realms.find('a'), realm('a'))
+  assert.deepEqual(await store.realms.list(), [realm('a'), realm('b')])
+  await store.clients.put(client('a', 'app'))
+  await store.realms.put(realm('a', { displayName: 'Other', hosts: [] }))
+  assert.deepEqual(await store.realms.find('a'), realm('a', { displayName: 'Other', hosts: [] }))
+  assert.deepEqual(await store.clients.find('a', 'app'), client('a', 'app'), 'replacing a realm keeps its clients')
+}
+
+const clients = async (store: Store): Promise<void> => {
+  await store.realms.put(realm('a'))
+  await store.realms.put(realm('b'))
+  const secret = (id: string, expiresAt: number | null) => ({ id, hash: `sha256:${id}`, createdAt: NOW, expiresAt })
+  const full = client('a', 'app', {
+    secrets: [secret('z', null), secret('a', NOW + 5), secret('m', null)],
+    defaultAudience: 'https://api.example',
+  })
+  await store.clients.put(full)
+  assert.deepEqual(await store.clients.find('a', 'app'), full)
+  assert.equal(await store.clients.find('b', 'app'), undefined)
+  assert.equal(await store.clients.find('a', 'APP'), undefined)
+  const fewer = client('a', 'app', { secrets: [secret('new', null), secret('a', NOW + 9)], enabled: false })
+  await store.clients.put(fewer)
+  assert.deepEqual(await store.clients.find('a', 'app'), fewer)
+  const none = client('a', 'app', { secrets: [], authMethods: ['none'] })
+  await store.clients.put(none)
+  assert.deepEqual(await store.clients.find('a', 'app'), none)
+  await assert.rejects(store.clients.put(client('nowhere', 'app')))
+}
+
+const clientPages = async (store: Store): Promise<void> => {
+  await store.realms.put(realm('a'))
+  await store.realms.put(realm('b'))
+  const ids = ['B', 'a', 'a1', 'a10', 'a2', 'b', 'é', '😀']
+  const secrets = [1, 2].map((n) => ({ id: `s${n}`, hash: `sha256:${n}`, createdAt: NOW, expiresAt: null }))
+  await Promise.all(ids.toReversed().map((id, n) => store.clients.put(client('a', id, { secrets: n % 2 === 0 ? secrets : [] }))))
+  await store.clients.put(client('b', 'a3'))
+  const seen: string[] = []
+  for (let after = ''; ; ) {
+    const page = await store.clients.list('a', after, 3)
+    assert.ok(page.length <= 3)
+    for (const found of page) assert.deepEqual(found, await store.clients.find('a', found.clientId))
+    seen.push(...page.map((found) => found.clientId))
+    const last = page.at(-1)
+    if (last === undefined) break
+    after = last.clientId
+  }
+  assert.deepEqual(seen, ids)
+}
+
+const anyClient = async (store: Store): Promise<void> => {
+  await store.realms.put(realm('a'))
+  const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
+  await fc.assert(
+    fc.asyncProperty(
+      text,
+      text,
+      fc.array(text, { maxLength: 3 }),
+      fc.option(text),
+      async (clientId, displayName, scopes, defaultAudience) => {
+        const odd = client('a', clientId, { displayName, scopes, defaultAudience })
+        await store.clients.put(odd)
+        assert.deepEqual(await store.clients.find('a', clientId), odd)
+      },
+    ),
+    { numRuns: 50 },
+  )
+}
+
+const clientRemoval = async (store: Store): Promise<void> => {
+  await store.realms.put(realm('a'))
+  for (const id of ['app', 'other']) {
+    await store.clients.put(client('a', id))
+    await store.apiKeys.put(apiKey('a', id, `key-of-${id}`))
+    await store.refreshTokens.start(family('a', `family-of-${id}`, { clientId: id }), refreshToken(`family-of-${id}`, `token-of-${id}`))
+  }
+  await store.clients.remove('a', 'app')
+  await store.clients.remove('a', 'never-there')
+  assert.equal(await store.clients.find('a', 'app'), undefined)
+  assert.equal(await store.apiKeys.findByHash('a', 'sha256:key-key-of-app'), undefined)
+  assert.equal(await store.refreshTokens.find('a', 'token-of-app'), undefined)
+  assert.deepEqual(await store.clients.find('a', 'other'), client('a', 'other'))
+  assert.equal((await store.apiKeys.list('a', 'other')).length, 1)
+  assert.equal((await store.refreshTokens.find('a', 'token-of-other'))?.family.clientId, 'other')
+  await store.clients.put(client('a', 'app', { secrets: [] }))
+  assert.deepEqual((await store.clients.find('a', 'app'))?.secrets, [], 'the secrets did not outlive their client')
+}
+
+const users = async (store: Store): Promise<void> => {
+  await store.realms.put(realm('a'))
+  await store.realms.put(realm('b'))
+  const ada = user('a', 'u1', { username: 'Ada+1 %&=', claims: { name: 'Ada', nested: { list: [1, null, 'x'] } } })
+  await store.users.put(ada)
+  assert.deepEqual(await store.users.find('a', 'u1'), ada)
+  assert.deepEqual(await store.users.findByUsername('a', 'Ada+1 %&='), ada)
+  assert.equal(await store.users.findByUsername('a', 'ada+1 %&='), undefined)
+  assert.equal(await store.users.findByUsername('b', 'Ada+1 %&='), undefined)
+  const renamed = user('a', 'u1', { username: 'ada', enabled: false })
+  await store.users.put(renamed)
+  assert.deepEqual(await store.users.find('a', 'u1'), renamed)
+  assert.equal(await store.users.findByUsername('a', 'Ada+1 %&='), undefined)
+  await store.users.remove('a', 'u1')
+  assert.equal(await store.users.find('a', 'u1'), undefined)
+}
+
+const userPages = async (store: Store): Promise<void> => {
+  await store.realms.put(realm('a'))
+  const names = ['alice', 'bob', 'carol', 'dave']
+  await Promise.all(names.map((username, n) => store.users.put(user('a', `id-${9 - n}`, { username }))))
+  const named = async (after: string, limit: number) => (await store.users.list('a', after, limit)).map((found) => found.username)
+  assert.deepEqual(await named('', 3), ['alice', 'bob', 'carol'])
+  assert.deepEqual(await named('carol', 3), ['dave'])
+  assert.deepEqual(await named('dave', 3), [])
+}
+
+const sameUsername = async (store: Store): Promise<void> => {
+  await store.realms.put(realm('a'))
+  await store.users.put(user('a', 'u1', { username: 'ada' }))
+  await assert.rejects(store.users.put(user('a', 'u2', { username: 'ada' })))
+  assert.equal((await store.users.findByUsername('a', 'ada'))?.id, 'u1')
+  assert.equal(await store.users.find('a', 'u2'), undefined)
+}
+
+const apiKeys = async (store: Store): Promise<void> => {
+  await store.realms.put(realm('a'))
+  await store.realms.put(realm('b'))
+  await store.clients.put(client('a', 'app'))
+  await store.apiKeys.put(apiKey('a', 'app', 'k2'))
+  await store.apiKeys.put(apiKey('a', 'app', 'k1', { expiresAt: NOW + 60 }))
+  assert.deepEqual(await store.apiKeys.findByHash('a', 'sha256:key-k1'), apiKey('a', 'app', 'k1', { expiresAt: NOW + 60 }))
+  assert.equal(await store.apiKeys.findByHash('b', 'sha256:key-k1'), undefined)
+  assert.deepEqual(
+    (await store.apiKeys.list('a', 'app')).map((key) => key.id),
+    ['k1', 'k2'],
+  )
+  await assert.rejects(store.apiKeys.put(apiKey('a', 'nobody', 'k3')))
+  await store.apiKeys.remove('a', 'k1')
+  assert.equal(await store.apiKeys.findByHash('a', 'sha256:key-k1'), undefined)
+}
+
+const signingKeys = async (store: Store): Promise<void> => {
+  await store.realms.put(realm('a'))
+  await store.signingKeys.insert(signingKey('a', 'young', { createdAt: NOW + 2 }))
+  await store.signingKeys.insert(signingKey('a', 'old', { createdAt: NOW, algorithm: 'RS256' }))
+  await store.signingKeys.insert(signingKey('a', 'middle', { createdAt: NOW + 1, activeAt: NOW + 50 }))
+  assert.deepEqual(
+    (await store.signingKeys.list('a')).map((key) => key.kid),
+    ['old', 'middle', 'young'],
+  )
+  await assert.rejects(store.signingKeys.insert(signingKey('a', 'old')))
+  await store.signingKeys.retire('a', 'middle', NOW + 99)
+  await store.signingKeys.remove('a', 'old')
+  assert.deepEqual(await store.signingKeys.list('a'), [
+    signingKey('a', 'middle', { createdAt: NOW + 1, activeAt: NOW + 50, retiredAt: NOW + 99 }),
+    signingKey('a', 'young', { createdAt: NOW + 2 }),
+  ])
+}
+
+const firstSigningKey = async (store: Store): Promise<void> => {
+  await store.realms.put(realm('a'))
+  await store.realms.put(realm('b'))
+  const asked = Array.from({ length: 20 }, (_, n) => store.signingKeys.insertFirst(signingKey('a', `k${n}`)))
+  assert.equal((await Promise.all(asked)).filter(Boolean).length, 1)
+  const [only, ...others] = await store.signingKeys.list('a')
+  assert.deepEqual(others, [])
+  assert.ok(only)
+  assert.equal(await store.signingKeys.insertFirst(signingKey('a', 'rsa', { algorithm: 'RS256' })), true, 'another algorithm')
+  assert.equal(await store.signingKeys.insertFirst(signingKey('b', 'k0')), true, 'another realm')
+  await store.signingKeys.retire('a', only.kid, NOW)
+  assert.equal(await store.signingKeys.insertFirst(signingKey('a', 'next')), true, 'the one there was is retired')
+}

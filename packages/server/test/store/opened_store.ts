@@ -1,0 +1,12 @@
+// What the conformance suites are given to try: an adapter's store, opened empty.
+import type { Store } from '../../src/model/store.ts'
+
+export interface OpenedStore {
+  /** Empty. */
+  readonly store: Store
+  /** Opens the same database again, after the store was closed. Absent where nothing outlives it. */
+  readonly reopen?: () => Promise<Store>
+}
+
+/** Makes a test of what is to be done with a fresh store, and closes it afterwards. */
+export type WithStore = (act: (store: Store) => Promise<void>) => () => Promise<void>
