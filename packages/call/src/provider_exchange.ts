@@ -50,7 +50,7 @@ export async function readBounded(response: Response, maxBytes: number): Promise
   let length = 0
   let chunk = await reader.read()
   while (!chunk.done) {
-    const bytes: Uint8Array = chunk.value
+    const bytes = chunk.value as Uint8Array
     length += bytes.byteLength
     const piece = length > maxBytes ? undefined : decoded(decoder, bytes, true)
     if (piece === undefined) {

@@ -130,7 +130,7 @@ export function createBearer(options: BearerOptions): Bearer {
       const outcome = verifyAfresh(token)
       return outcome instanceof Promise ? fly(token, outcome).then(settle) : settle(outcome)
     },
-    clear: cache.clear,
+    clear: () => cache.clear(),
   }
 }
 

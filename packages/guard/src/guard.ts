@@ -1,6 +1,6 @@
 // THE pipeline of the resource server: path and policy, presentation, what is missing, bearer, API key, same client, scope.
 // One function sees all steps. It answers at once unless a port does not. RFC 6750, RFC 9068 section 4, RFC 9700 section 2.3.
-import type { IncomingFields } from '@countersign/protocol/dialect/codec/presentation'
+import type { IncomingFields, Presented } from '@countersign/protocol/dialect/codec/presentation'
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { KeySource } from '@countersign/protocol/jose/key_set'
 import { findApiKey } from './api_key.ts'
@@ -57,20 +57,24 @@ export interface GuardCacheOptions {
   readonly opaqueSeconds?: number
 }
 
-export interface GuardRequest {
-  readonly method: string
-  /** As it came on the wire, with or without query. */
-  readonly path: string
+export interface PresentedRequest {
+  /** Names in lower case, as Node has them. */
   readonly headers: IncomingFields
   /** Node's flat list of names and values: it alone shows a second `Authorization`. */
   readonly rawHeaders?: readonly string[] | undefined
+}
+
+export interface GuardRequest extends PresentedRequest {
+  readonly method: string
+  /** As it came on the wire, with or without query. */
+  readonly path: string
 }
 
 export interface Guard {
   /** Never throws and never rejects: what cannot be verified is denied with `cannot_verify`. */
   check(request: GuardRequest): Verdict | Promise<Verdict>
   /** The same after a gateway has matched the route itself. */
-  checkRoute(route: Route | RouteRefusal, request: Omit<GuardRequest, 'method' | 'path'>): Verdict | Promise<Verdict>
+  checkRoute(route: Route | RouteRefusal, request: PresentedRequest): Verdict | Promise<Verdict>
   /** Headers that carry credentials, in lower case: a gateway takes them out of what it passes on. */
   readonly credentialHeaders: readonly string[]
   /** Forgets every verified token, for instance after a key was withdrawn. */
@@ -122,19 +126,22 @@ export function createGuard(options: GuardOptions): Guard {
     return found instanceof Promise ? found.then((key) => withKey(token, route, key)) : withKey(token, route, found)
   }
 
-  const judge = (
-    route: Route | RouteRefusal,
-    { headers, rawHeaders }: Omit<GuardRequest, 'method' | 'path'>,
-  ): Verdict | Promise<Verdict> => {
-    if ('refused' in route) return deny(route.refused, routeParts(route))
-    if (rawHeaders !== undefined && presentation.isRepeated(rawHeaders)) return repeated
+  const readCredentials = (headers: IncomingFields): Presented & { readonly known?: VerifiedToken } => {
     const candidate = presentation.candidate(headers)
     const known = candidate === undefined ? undefined : bearer.cached(candidate)
-    const { token, apiKey, problem } = known === undefined ? presentation.read(headers) : presentation.readApiKey(headers)
+    if (known === undefined) return presentation.read(headers)
+    const { apiKey, problem } = presentation.readApiKey(headers)
+    return { token: candidate, apiKey, problem, known }
+  }
+
+  const judge = (route: Route | RouteRefusal, { headers, rawHeaders }: PresentedRequest): Verdict | Promise<Verdict> => {
+    if ('refused' in route) return deny(route.refused, routeParts(route))
+    if (rawHeaders !== undefined && presentation.isRepeated(rawHeaders)) return repeated
+    const { token, apiKey, problem, known } = readCredentials(headers)
     if (problem !== undefined) return deny('invalid_request', { detail: problem })
-    if (known === undefined && token === undefined) return route.anonymous ? anonymous : missingToken
+    if (token === undefined) return route.anonymous ? anonymous : missingToken
     if (apiKey === undefined && keyMode === 'required') return missingApiKey
-    const verified = known ?? bearer.verify(token ?? '')
+    const verified = known ?? bearer.verify(token)
     return verified instanceof Promise ? verified.then((one) => withToken(one, route, apiKey)) : withToken(verified, route, apiKey)
   }
 
@@ -151,7 +158,7 @@ export function createGuard(options: GuardOptions): Guard {
     check: (request) => checkRoute(policy.match(request.method, request.path), request),
     checkRoute,
     credentialHeaders: presentation.headers,
-    forget: bearer.clear,
+    forget: () => bearer.clear(),
   }
 }
 

@@ -50,7 +50,7 @@ const TWICE = /%25(?:2[Ff]|5[Cc]|2[Ee]|00)/
 function readUnusual(given: string, query: string): CanonicalPath | PathProblem {
   if (given.charCodeAt(0) !== 0x2f) return NO_PATH
   if (!VISIBLE.test(given) || given.includes('#')) return BAD_CHARACTER
-  const path = given.replaceAll(ESCAPE, (escape) => escape.toUpperCase()).replaceAll('%7E', '~')
+  const path = given.replaceAll(ESCAPE, (triplet) => triplet.toUpperCase()).replaceAll('%7E', '~')
   const reading = problemOfEscapes(path) ?? decodeSegments(path)
   if (!Array.isArray(reading)) return reading
   return problemOfSegments(reading) ?? { path, segments: reading, query }

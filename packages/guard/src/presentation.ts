@@ -32,8 +32,8 @@ export function createPresentation(dialects: readonly CompiledDialect[], withApi
   return {
     headers: codec.headers,
     apiKeyHeader: apiKey[0]?.header,
-    read: codec.read,
-    readApiKey: keyCodec.read,
+    read: (fields) => codec.read(fields),
+    readApiKey: (fields) => keyCodec.read(fields),
     candidate: createCandidate(token),
     isRepeated: createRepetition(codec.headers),
   }
@@ -73,17 +73,21 @@ function afterScheme(field: string, scheme: string): string | undefined {
   return field.slice(scheme.length + 1)
 }
 
+/** One bit each. */
+const MAX_HEADERS = 31
+
 function createRepetition(headers: readonly string[]): Presentation['isRepeated'] {
-  const bits = new Map(headers.map((header, index) => [header, 1n << BigInt(index)]))
+  if (headers.length > MAX_HEADERS) throw new TypeError(`the dialects of a guard may use ${MAX_HEADERS} headers at most`)
+  const bits = new Map(headers.map((header, index) => [header, 1 << index]))
   const lengths = new Set(headers.map((header) => header.length))
   return (rawHeaders) => {
-    let seen = 0n
+    let seen = 0
     for (let at = 0; at < rawHeaders.length; at += 2) {
       const name = rawHeaders[at] ?? ''
       if (!lengths.has(name.length)) continue
       const bit = bits.get(name.toLowerCase())
       if (bit === undefined) continue
-      if ((seen & bit) !== 0n) return true
+      if ((seen & bit) !== 0) return true
       seen |= bit
     }
     return false

@@ -23,7 +23,16 @@ const NEVER_FORWARDED = new Set([
   'x-real-ip',
 ])
 
-const HOP_BY_HOP_IN_ANSWERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
+const HOP_BY_HOP_IN_ANSWERS = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
 
 /**
  * The caller's fields that go on to the upstream, as `[name, value, name, value ...]`.

@@ -1,6 +1,8 @@
 // One admitted request to its upstream and the answer back, streamed both ways.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Dispatcher, errors } from 'undici'
+import type { Dispatcher } from 'undici'
+import { errors } from 'undici'
+import type { GatewayErrorCode } from './errors.ts'
 import { answerFields } from './fields.ts'
 
 export interface Forwarded {
@@ -13,22 +15,21 @@ export interface Forwarded {
   readonly answerHeaders: Readonly<Record<string, string>>
 }
 
-/** What went wrong at the upstream, for the caller: a status and one sentence. */
-export interface UpstreamProblem {
-  readonly status: 502 | 504
-  readonly code: 'upstream_unreachable' | 'upstream_timeout'
-  readonly detail: string
-}
-
-/** Resolves when the answer has left; with a problem if nothing of it had left yet. Rejects if it broke in the middle. */
-export async function forward(request: IncomingMessage, response: ServerResponse, to: Forwarded): Promise<UpstreamProblem | undefined> {
+/** Resolves when the answer has left; with a code if nothing of it had left yet. Rejects if it broke in the middle. */
+export async function forward(request: IncomingMessage, response: ServerResponse, to: Forwarded): Promise<GatewayErrorCode | undefined> {
   const gone = new AbortController()
   response.once('close', () => {
     if (!response.writableFinished) gone.abort()
   })
   try {
     await to.pool.stream(
-      { method: (request.method ?? 'GET') as Dispatcher.HttpMethod, path: to.path, headers: to.fields, body: hasBody(request) ? request : null, signal: gone.signal },
+      {
+        method: request.method ?? 'GET',
+        path: to.path,
+        headers: to.fields,
+        body: hasBody(request) ? request : null,
+        signal: gone.signal,
+      },
       ({ statusCode, headers }) => response.writeHead(statusCode, { ...answerFields(headers), ...to.answerHeaders }),
     )
     return undefined
@@ -37,7 +38,7 @@ export async function forward(request: IncomingMessage, response: ServerResponse
       response.destroy()
       return undefined
     }
-    return problemOf(error)
+    return codeOf(error)
   }
 }
 
@@ -46,9 +47,8 @@ function hasBody(request: IncomingMessage): boolean {
   return request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
 }
 
-function problemOf(error: unknown): UpstreamProblem {
-  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError || error instanceof errors.ConnectTimeoutError) {
-    return { status: 504, code: 'upstream_timeout', detail: 'The API did not answer in time.' }
-  }
-  return { status: 502, code: 'upstream_unreachable', detail: 'The API cannot be reached.' }
+function codeOf(error: unknown): GatewayErrorCode {
+  const late =
+    error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError || error instanceof errors.ConnectTimeoutError
+  return late ? 'upstream_timeout' : 'upstream_unreachable'
 }

@@ -1,13 +1,15 @@
 // The gateway: from a request's host and path to a guarded API, through the guard, to the upstream.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Pool } from 'undici'
 import type { Guard } from '@countersign/guard'
 import { identityHeaders } from '@countersign/guard/identity'
 import { readPath } from '@countersign/guard/path'
-import { type Allow, type Deny, PROBLEM_TYPE, problemBody, type Verdict } from '@countersign/guard/verdict'
+import type { Allow, Deny, Verdict } from '@countersign/guard/verdict'
+import { problemBody } from '@countersign/guard/verdict'
+import { Pool } from 'undici'
 import type { Api } from '../model/api.ts'
+import { answerGatewayError } from './errors.ts'
 import { forwardedFields } from './fields.ts'
-import { forward, type UpstreamProblem } from './forward.ts'
+import { forward } from './forward.ts'
 
 export interface GuardedApi {
   readonly api: Api
@@ -55,15 +57,21 @@ export function createGateway({ apis, onVerdict }: GatewayOptions): Gateway {
     },
     handle(route, request, response) {
       const { guarded } = route.target
-      const url = (request.url ?? '/').slice(route.prefixLength) || '/'
+      const rest = (request.url ?? '/').slice(route.prefixLength)
+      const url = rest.startsWith('/') ? rest : `/${rest}`
       const act = (verdict: Verdict): void => {
         onVerdict(guarded.api, verdict.allow ? 'allowed' : verdict.code)
         if (verdict.allow) void pass(route.target, url, verdict, request, response)
         else deny(verdict, response)
       }
-      const verdict = guarded.guard.check({ method: request.method ?? 'GET', path: url, headers: request.headers, rawHeaders: request.rawHeaders })
-      if (verdict instanceof Promise) void verdict.then(act)
-      else act(verdict)
+      const decided = guarded.guard.check({
+        method: request.method ?? 'GET',
+        path: url,
+        headers: request.headers,
+        rawHeaders: request.rawHeaders,
+      })
+      if (decided instanceof Promise) void decided.then(act)
+      else act(decided)
     },
     close: async () => {
       await Promise.all(targets.map((target) => target.pool.close()))
@@ -95,13 +103,13 @@ function findByPrefix(byPrefix: ReadonlyMap<string, Target>, path: string): Rout
 async function pass(target: Target, url: string, verdict: Allow, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const read = readPath(url)
   // The guard has read the same path and refused what is ambiguous; were it ever not so, nothing is forwarded.
-  if ('problem' in read) return problem(response, { status: 502, code: 'upstream_unreachable', detail: read.problem })
+  if ('problem' in read) return answerGatewayError(response, 'upstream_unreachable')
   const fields = forwardedFields(request.rawHeaders, request.headers.connection, target.stripped)
   for (const [name, value] of Object.entries(identityHeaders(verdict.principal))) fields.push(name, value)
   addForwarded(fields, request)
   const path = target.basePath + read.path + read.query
   const failed = await forward(request, response, { pool: target.pool, path, fields, answerHeaders: verdict.headers })
-  if (failed) problem(response, failed)
+  if (failed) answerGatewayError(response, failed)
 }
 
 /** What the upstream may know of the connection; the caller's own word on it was taken away. */
@@ -114,11 +122,4 @@ function addForwarded(fields: string[], request: IncomingMessage): void {
 function deny(verdict: Deny, response: ServerResponse): void {
   const body = problemBody(verdict)
   response.writeHead(verdict.status, { ...verdict.headers, 'content-length': Buffer.byteLength(body) }).end(body)
-}
-
-function problem(response: ServerResponse, { status, code, detail }: UpstreamProblem): void {
-  const body = JSON.stringify({ type: `urn:countersign:error:${code}`, title: 'Upstream problem', status, detail, code })
-  response
-    .writeHead(status, { 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store', 'content-length': Buffer.byteLength(body) })
-    .end(body)
 }

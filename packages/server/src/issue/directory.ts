@@ -18,12 +18,18 @@ export class Directory {
 
   /** Synchronous for a client seen before. */
   client(realmId: string, clientId: string): Client | undefined | Promise<Client | undefined> {
-    return this.#clients.get(`${realmId}\n${clientId}`) ?? this.#load(this.#clients, `${realmId}\n${clientId}`, this.#store.clients.find(realmId, clientId))
+    return (
+      this.#clients.get(`${realmId}\n${clientId}`) ??
+      this.#load(this.#clients, `${realmId}\n${clientId}`, this.#store.clients.find(realmId, clientId))
+    )
   }
 
   /** @param hash of the key as sent, `sha256:<base64url>`. Synchronous for a key seen before. */
   apiKey(realmId: string, hash: string): ApiKey | undefined | Promise<ApiKey | undefined> {
-    return this.#apiKeys.get(`${realmId}\n${hash}`) ?? this.#load(this.#apiKeys, `${realmId}\n${hash}`, this.#store.apiKeys.findByHash(realmId, hash))
+    return (
+      this.#apiKeys.get(`${realmId}\n${hash}`) ??
+      this.#load(this.#apiKeys, `${realmId}\n${hash}`, this.#store.apiKeys.findByHash(realmId, hash))
+    )
   }
 
   /** Drops what is kept if anything was changed since the last call, by whichever process; true if so. */

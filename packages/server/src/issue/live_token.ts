@@ -25,7 +25,7 @@ export async function findAccessToken(context: RealmContext, text: string): Prom
 
 async function findRefreshToken(context: RealmContext, text: string): Promise<LiveToken | undefined> {
   const found = await context.store.refreshTokens.find(context.realm.id, secretHash(text))
-  if (!found || found.usedAt !== null || found.revokedAt !== null || found.token.expiresAt <= context.now()) return undefined
+  if (found?.usedAt !== null || found.revokedAt !== null || found.token.expiresAt <= context.now()) return undefined
   return { kind: 'refresh_token', clientId: found.family.clientId, found }
 }
 

@@ -14,7 +14,7 @@ export function narrow(realm: Realm, authorization: Authorization, parameters: P
 
 function narrowAudience(realm: Realm, authorization: Authorization, parameters: Parameters): readonly string[] {
   const asked = askedAudiences(parameters)
-  if (asked.length === 0) return defaultAudiences(realm, authorization)
+  if (asked.length === 0) return audiencesByDefault(realm, authorization)
   for (const one of asked) {
     if (!authorization.audiences.includes(one)) {
       throw new OAuthError('invalid_target', 'The audience or resource is unknown here, or this client may not have tokens for it.')
@@ -32,12 +32,15 @@ function askedAudiences(parameters: Parameters): readonly string[] {
   return [...asked]
 }
 
-function defaultAudiences(realm: Realm, { defaultAudiences, client }: Authorization): readonly string[] {
+function audiencesByDefault(realm: Realm, { defaultAudiences, client }: Authorization): readonly string[] {
   if (defaultAudiences.length > 0) return defaultAudiences
   // A realm that protects no API of its own issues tokens for itself, so that `aud` is never missing (RFC 9068 section 2.2).
   if (realm.audiences.length === 0) return [realm.issuer]
   const example = client.audiences[0]
-  throw new OAuthError('invalid_target', `The parameter 'audience' is missing${example === undefined ? '.' : `: name the API, for instance ${example}`}`)
+  throw new OAuthError(
+    'invalid_target',
+    `The parameter 'audience' is missing${example === undefined ? '.' : `: name the API, for instance ${example}`}`,
+  )
 }
 
 function narrowScope(realm: Realm, authorization: Authorization, audience: readonly string[], parameters: Parameters): readonly string[] {

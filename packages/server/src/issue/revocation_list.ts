@@ -1,6 +1,7 @@
 // Revoked tokens that could still be alive, in memory: asked at every check, so it must not wait. The store owns the truth.
-import type { Revocation } from '../model/token.ts'
+
 import type { AccessTokenStore } from '../model/store.ts'
+import type { NumberedRevocation, Revocation } from '../model/token.ts'
 
 const PAGE = 1000
 
@@ -16,7 +17,10 @@ export class RevocationList {
 
   isRevoked(realmId: string, jti: string | undefined, sid: string | undefined): boolean {
     if (this.#ends.size === 0) return false
-    return (jti !== undefined && this.#ends.has(`${realmId}\njti\n${jti}`)) || (sid !== undefined && this.#ends.has(`${realmId}\nfamily\n${sid}`))
+    return (
+      (jti !== undefined && this.#ends.has(`${realmId}\njti\n${jti}`)) ||
+      (sid !== undefined && this.#ends.has(`${realmId}\nfamily\n${sid}`))
+    )
   }
 
   /** Takes note of a revocation this process made itself, once it is durable. */
@@ -26,14 +30,14 @@ export class RevocationList {
 
   /** Reads what any process has revoked since the last call, and forgets what has ended. @param now epoch seconds. */
   async refresh(now: number): Promise<void> {
-    for (;;) {
-      const page = await this.#store.revocationsAfter(this.#sequence, PAGE)
+    let page: readonly NumberedRevocation[]
+    do {
+      page = await this.#store.revocationsAfter(this.#sequence, PAGE)
       for (const revocation of page) {
         this.note(revocation)
         this.#sequence = Math.max(this.#sequence, revocation.sequence)
       }
-      if (page.length < PAGE) break
-    }
+    } while (page.length === PAGE)
     for (const [key, end] of this.#ends) if (end < now) this.#ends.delete(key)
   }
 }

@@ -1,6 +1,7 @@
 // A realm: one issuer with its own keys, clients, users, audiences and dialects. Owns the noun, not its storage.
-import type { AlgorithmName } from '@countersign/protocol/jose/algorithm'
+
 import type { Dialect } from '@countersign/protocol/dialect/dialect'
+import type { AlgorithmName } from '@countersign/protocol/jose/algorithm'
 import type { GrantType } from '@countersign/protocol/oauth/grant_type'
 
 /** Seconds that an access token may live at most: revocations are kept that long. */

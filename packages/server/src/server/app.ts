@@ -1,11 +1,14 @@
 // The public listener: one node:http server whose requests go to the gateway or, through Fastify, to the issuer's endpoints.
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import { MAX_BODY_BYTES } from '@countersign/protocol/oauth/parameters'
+import type { FastifyError, FastifyInstance } from 'fastify'
+import Fastify from 'fastify'
 import { createBridge, refuseUnread, send } from './bridge.ts'
 import type { MountTable } from './mount_table.ts'
-import { type Report, refusalOf } from './refusal.ts'
+import type { Report } from './refusal.ts'
+import { refusalOf } from './refusal.ts'
 
 export interface AppOptions {
   /** Asked at each request, so that realms can change. */
@@ -26,9 +29,12 @@ export function createApp({ mountTable, gateway, report }: AppOptions): FastifyI
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     serverFactory: (handler) =>
-      createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: 32_768 }, (request, response) => {
-        if (!gateway(request, response)) handler(request, response)
-      }),
+      createServer(
+        { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: 32_768 },
+        (request, response) => {
+          if (!gateway(request, response)) handler(request, response)
+        },
+      ),
   })
   // Every content type as bytes: which ones are acceptable is the dialect's word.
   app.removeAllContentTypeParsers()

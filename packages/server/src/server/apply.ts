@@ -14,11 +14,21 @@ async function applyRealm(store: Store, { realm, clients, users, apiKeys }: Real
   const { id } = realm
   if (!isDeepStrictEqual(await store.realms.find(id), realm)) await store.realms.put(realm)
   await Promise.all([
-    removeOthers((after) => store.clients.list(id, after, PAGE), (client) => client.clientId, new Set(clients.map((one) => one.clientId)), (name) => store.clients.remove(id, name)),
-    removeOthers((after) => store.users.list(id, after, PAGE), (user) => user.username, new Set(users.map((one) => one.username)), async (username) => {
-      const user = await store.users.findByUsername(id, username)
-      if (user) await store.users.remove(id, user.id)
-    }),
+    removeOthers(
+      (after) => store.clients.list(id, after, PAGE),
+      (client) => client.clientId,
+      new Set(clients.map((one) => one.clientId)),
+      (name) => store.clients.remove(id, name),
+    ),
+    removeOthers(
+      (after) => store.users.list(id, after, PAGE),
+      (user) => user.username,
+      new Set(users.map((one) => one.username)),
+      async (username) => {
+        const user = await store.users.findByUsername(id, username)
+        if (user) await store.users.remove(id, user.id)
+      },
+    ),
   ])
   await Promise.all([
     ...clients.map(async (client) => {
@@ -45,11 +55,11 @@ async function removeOthers<Noun>(
   remove: (name: string) => Promise<void>,
 ): Promise<void> {
   let after = ''
-  for (;;) {
-    const page = await list(after)
+  let page: Noun[]
+  do {
+    page = await list(after)
     const names = page.map(nameOf)
     await Promise.all(names.filter((name) => !kept.has(name)).map(remove))
-    if (page.length < PAGE) return
     after = names.at(-1) ?? ''
-  }
+  } while (page.length === PAGE)
 }

@@ -1,10 +1,12 @@
 // Between HTTP and the issuer: a request as plain data in, a response as plain data out. Everything hostile about HTTP ends here.
-import type { FastifyReply, FastifyRequest } from 'fastify'
+
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { HeaderFields, WireRequest, WireResponse } from '@countersign/protocol/dialect/message'
 import { OAuthError } from '@countersign/protocol/oauth/error'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Mounted, MountTable } from './mount_table.ts'
-import { type Report, refusalOf } from './refusal.ts'
+import type { Report } from './refusal.ts'
+import { refusalOf } from './refusal.ts'
 
 /** Answers every request that is for a realm's endpoint; false if it is for none. */
 export type Bridge = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
@@ -33,7 +35,8 @@ async function answer(mounted: Mounted, request: FastifyRequest, path: string, q
   const { context, dialect, endpoint } = mounted
   try {
     refuseTwice(request.raw.rawHeaders)
-    if (query && !endpoint.query) throw new OAuthError('invalid_request', 'Parameters belong in the body: this endpoint takes none in the URL.')
+    if (query && !endpoint.query)
+      throw new OAuthError('invalid_request', 'Parameters belong in the body: this endpoint takes none in the URL.')
     return await endpoint.answer(context, dialect, wireRequest(request, path))
   } catch (error) {
     return written(dialect, refusalOf(error, report))

@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { createGateway, type Gateway } from '../gateway/gateway.ts'
+import type { Gateway } from '../gateway/gateway.ts'
+import { createGateway } from '../gateway/gateway.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
 import { Directory } from '../issue/directory.ts'
 import { SigningQueue } from '../issue/mint/signing_queue.ts'
@@ -16,8 +17,10 @@ import { createApp } from './app.ts'
 import { applyConfiguration } from './apply.ts'
 import { hostOf } from './bridge.ts'
 import { createManagement } from './management.ts'
-import { createMetrics, type Metrics } from './metrics.ts'
-import { createMountTable, type MountTable } from './mount_table.ts'
+import type { Metrics } from './metrics.ts'
+import { createMetrics } from './metrics.ts'
+import type { MountTable } from './mount_table.ts'
+import { createMountTable } from './mount_table.ts'
 import { verifyPassword } from './password.ts'
 import { createGuardedApi, createRealmContext } from './realms.ts'
 import type { Report } from './refusal.ts'
@@ -48,7 +51,9 @@ const KEYS_MADE_AT_START = 32
 export async function startServer(configuration: Configuration, options: ServeOptions): Promise<RunningServer> {
   const report = options.report ?? reportToStderr
   const { host, port, managementPort } = configuration.listen
-  const store = await openSqliteStore({ file: configuration.dataFolder === null ? ':memory:' : join(configuration.dataFolder, DATABASE_FILE) })
+  const store = await openSqliteStore({
+    file: configuration.dataFolder === null ? ':memory:' : join(configuration.dataFolder, DATABASE_FILE),
+  })
   const issuance = createIssuance(store)
   const metrics = createMetrics()
   let state: State | undefined
@@ -57,7 +62,10 @@ export async function startServer(configuration: Configuration, options: ServeOp
     gateway: (request, response) => takeForGateway(state, request, response),
     report,
   })
-  const management = createManagement({ metrics: metrics.text, ready: () => (state ? store.ready() : Promise.reject(new Error('starting'))) })
+  const management = createManagement({
+    metrics: () => metrics.text(),
+    ready: () => (state ? store.ready() : Promise.reject(new Error('starting'))),
+  })
   try {
     await Promise.all([listen(app.server, host, port, () => app.ready()), listen(management, host, managementPort)])
     const settled = options.atPorts(portOf(app.server), portOf(management))
@@ -107,7 +115,10 @@ function createState(configuration: Configuration, issuance: Issuance, metrics: 
     if (!context) throw new Error(`api ${api.id} is of realm ${api.realmId}, which is not configured`)
     return createGuardedApi(api, context, report)
   })
-  const gateway = createGateway({ apis, onVerdict: (api, code) => metrics.count(`countersign_verdicts_total{api="${api.id}",code="${code}"}`) })
+  const gateway = createGateway({
+    apis,
+    onVerdict: (api, code) => metrics.count(`countersign_verdicts_total{api="${api.id}",code="${code}"}`),
+  })
   return { contexts, table: createMountTable(contexts), gateway }
 }
 

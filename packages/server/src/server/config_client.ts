@@ -88,8 +88,8 @@ export function named(
 ): void {
   for (const [index, name] of (names ?? []).entries()) {
     if (known.includes(name)) continue
-    const mend = known.length > 0 ? `, which are ${known.join(', ')}` : ', which has none'
-    mistakes.push({ path: indexed ? `${path}[${index}]` : path, message: `is '${name}', which ${otherwise}${mend}` })
+    const choice = known.length > 0 ? known.join(', ') : 'there are none'
+    mistakes.push({ path: indexed ? `${path}[${index}]` : path, message: `is '${name}', which ${otherwise} (${choice})` })
   }
 }
 

@@ -60,12 +60,19 @@ async function readModule(file: string): Promise<unknown> {
 }
 
 async function load(file: string): Promise<unknown> {
+  const emitWarning = process.emitWarning.bind(process)
+  // Node advises to write `"type": "module"` into the folder's package.json: nothing an operator of ours must do.
+  process.emitWarning = (warning: string | Error, ...rest: never[]) => {
+    if (!JSON.stringify(rest).includes('MODULE_TYPELESS_PACKAGE_JSON')) emitWarning(warning, ...rest)
+  }
   try {
     return await import(pathToFileURL(file).href)
   } catch (error) {
     // The operator's own program failed: its first line says where, and there is nothing of ours in its stack.
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'it threw something that is no error'
     throw new ConfigError([`The configuration file ${file} cannot be loaded: ${why.replace(/\.$/, '')}.`])
+  } finally {
+    process.emitWarning = emitWarning
   }
 }
 

@@ -1,6 +1,6 @@
 // The schema of a configuration (zod), and its mistakes as sentences. Shape only: what names refer to is checked by the resolvers.
 // Loaded only when there is a configuration to check: it costs 50 ms that the demo need not wait for.
-import { isPlainObject } from '@countersign/protocol/dialect/shape'
+import { isPlainObject, json, type Problem } from '@countersign/protocol/dialect/shape'
 import { GRANT_TYPES } from '@countersign/protocol/oauth/grant_type'
 import { isScopeToken } from '@countersign/protocol/oauth/scope'
 import { z } from 'zod'
@@ -56,12 +56,18 @@ const secretRef = (...kinds: readonly ('env' | 'file' | 'hash')[]) =>
 const FORMS = { env: "{ env: 'NAME' }", file: "{ file: 'PATH' }", hash: "{ hash: '...' }" }
 const secret = secretRef('env', 'file', 'hash')
 
+function isJson(value: unknown): boolean {
+  const problems: Problem[] = []
+  json(value, '', problems)
+  return problems.length === 0
+}
+
 const TAKEN_CLAIMS = new Set(
   'iss sub aud exp iat nbf jti client_id azp scope sid typ act may_act cnf auth_time acr amr preferred_username gty active token_type'.split(' '),
 )
 const claims = z.record(
   z.string().refine((name) => !TAKEN_CLAIMS.has(name), { error: 'is set by the server: leave it out' }),
-  z.json({ error: 'must be a JSON value' }),
+  z.unknown().refine(isJson, { error: 'must be a JSON value, at most 8 levels deep' }),
 )
 
 const apiKey = object({ id: id.optional(), key: secret, displayName: displayName.optional(), expiresAt: end.optional() })
@@ -97,7 +103,7 @@ const realm = object({
   issuer: url.optional(),
   hosts: z.array(host).optional(),
   dialects: z
-    .array(z.union([z.string(), z.record(z.string(), z.unknown())], { error: "must be a dialect's name or a dialect document" }))
+    .array(z.union([z.string(), z.record(z.string(), z.unknown())]))
     .min(1, { error: 'must have an entry' })
     .optional(),
   verbatim: z.boolean().optional(),

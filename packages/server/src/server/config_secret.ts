@@ -5,7 +5,7 @@ import { decodeBase64url } from '@countersign/protocol/jose/base64url'
 import { secretHash } from '../model/secret_hash.ts'
 import type { Findings } from './config_error.ts'
 import type { SecretRef } from './config_input.ts'
-import { DEMO_SECRETS } from './demo.ts'
+import { DEMO_PASSWORD_HASHES, DEMO_SECRETS } from './demo.ts'
 import { hashPassword, isPasswordHash, MAX_PASSWORD_LENGTH } from './password.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -37,6 +37,7 @@ export async function readSecretHash(ref: SecretRef, path: string, source: Secre
 /** `$argon2id$...` of a person's password; undefined after a mistake. */
 export async function readPasswordHash(ref: SecretRef, path: string, source: SecretSource, findings: Findings): Promise<string | undefined> {
   if ('hash' in ref) {
+    if (!source.demo && DEMO_PASSWORD_HASHES.includes(ref.hash)) return refuseDemo(path, findings)
     if (isPasswordHash(ref.hash)) return ref.hash
     findings.mistakes.push({ path: `${path}.hash`, message: 'must be an argon2id string as `countersign hash --password` prints it' })
     return undefined

@@ -60,6 +60,9 @@ function api(realm: RealmInput, upstream: string): ApiInput {
 const YOUR_PASSWORD = '$argon2id$v=19$m=19456,t=2,p=1$jAfkuI3aPsOZPcVINFHotQ$36gwNN9HtwHwncE5Y9KNwuHxFSJ3roU6liMyx+PjCDs'
 const WEBCOMMANDER_PASSWORD = '$argon2id$v=19$m=19456,t=2,p=1$Da/hhieBPW58TCjopGCEIA$6QCk+1LfewRuF8vJ/Xa2Vf3AYJpa7Q3mDujdqJ3nT2Y'
 
+/** The same for their hashes: no other configuration may hold one. */
+export const DEMO_PASSWORD_HASHES: readonly string[] = [YOUR_PASSWORD, WEBCOMMANDER_PASSWORD]
+
 const willba: RealmInput = {
   id: 'willba',
   displayName: 'Willba',

@@ -1,5 +1,6 @@
 // The management listener: health and metrics. Nothing of it is on the public one.
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 
 export interface ManagementOptions {
   /** Rejects with a sentence for the operator while the process cannot do its work. */

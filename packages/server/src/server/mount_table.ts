@@ -1,7 +1,8 @@
 // Which request is for which endpoint of which realm in which dialect: exact paths, looked up, never matched twice.
 // (a) a realm's own hosts answer at its dialects' paths from the root; (b) every other host below /realms/{realm}.
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
-import { ENDPOINT_NAMES, type EndpointName } from '@countersign/protocol/dialect/dialect'
+import type { EndpointName } from '@countersign/protocol/dialect/dialect'
+import { ENDPOINT_NAMES } from '@countersign/protocol/dialect/dialect'
 import type { Endpoint, RealmContext } from '../issue/context.ts'
 import { ENDPOINTS } from '../issue/endpoints/endpoints.ts'
 
@@ -23,13 +24,15 @@ export function createMountTable(realms: readonly RealmContext[]): MountTable {
   for (const context of realms) {
     mountAll(anywhere, context, `/realms/${context.realm.id}`, false)
     for (const host of context.realm.hosts) {
-      let paths = byHost.get(host)
-      if (!paths) byHost.set(host, (paths = new Map()))
+      const paths = byHost.get(host) ?? new Map<string, Mounted>()
+      byHost.set(host, paths)
       mountAll(paths, context, new URL(context.realm.issuer).pathname.replace(/\/$/, ''), true)
     }
   }
   const at = (host: string, path: string): Mounted | undefined => byHost.get(host)?.get(path) ?? anywhere.get(path)
-  return { find: (host, path) => at(host, path) ?? (path.endsWith('.pem') ? at(host, path.replace(/[^/]+\.pem$/, '{kid}.pem')) : undefined) }
+  return {
+    find: (host, path) => at(host, path) ?? (path.endsWith('.pem') ? at(host, path.replace(/[^/]+\.pem$/, '{kid}.pem')) : undefined),
+  }
 }
 
 /** @param issuerPath path part of the realm's issuer here: RFC 8414 and RFC 8615 put it behind the well-known name. */

@@ -1,5 +1,6 @@
 // From a configured realm to what its endpoints and its APIs' guards work with.
-import { createGuard, type Guard } from '@countersign/guard'
+import type { Guard } from '@countersign/guard'
+import { createGuard } from '@countersign/guard'
 import { compile } from '@countersign/protocol/dialect/compile'
 import type { GuardedApi } from '../gateway/gateway.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
@@ -10,7 +11,13 @@ import { secretHash } from '../model/secret_hash.ts'
 import type { Report } from './refusal.ts'
 
 export function createRealmContext(issuance: Issuance, realm: Realm, masterKey: Uint8Array | null): RealmContext {
-  const keys = createKeyRing({ realmId: realm.id, algorithm: realm.algorithm, store: issuance.store.signingKeys, masterKey, now: issuance.now })
+  const keys = createKeyRing({
+    realmId: realm.id,
+    algorithm: realm.algorithm,
+    store: issuance.store.signingKeys,
+    masterKey,
+    now: issuance.now,
+  })
   return { ...issuance, realm, keys, dialects: realm.dialects.map(compile) }
 }
 
@@ -37,7 +44,10 @@ function guardOf(api: Api, context: RealmContext, report: Report): Guard {
       },
     },
     revocations: { isRevoked: (jti, sid) => revocations.isRevoked(realm.id, jti, sid) },
-    policy: { routes: api.routes.map((route) => (route.methods.length > 0 ? route : { path: route.path, scopes: route.scopes })), otherwise: api.otherwise },
+    policy: {
+      routes: api.routes.map((route) => (route.methods.length > 0 ? route : { path: route.path, scopes: route.scopes })),
+      otherwise: api.otherwise,
+    },
     onMalfunction: (error) => report(error, `the guard of ${api.id} cannot verify`),
   })
 }

@@ -1,6 +1,7 @@
 // The one place that decides what leaves when something went wrong: a refusal as it is, a malfunction without its inside.
-import { OAuthError } from '@countersign/protocol/oauth/error'
+
 import { JoseError } from '@countersign/protocol/jose/error'
+import { OAuthError } from '@countersign/protocol/oauth/error'
 import { StoreUnavailable } from '../model/store.ts'
 import { PasswordQueueFull } from './password.ts'
 
@@ -26,5 +27,8 @@ export function refusalOf(error: unknown, report: Report): OAuthError {
 }
 
 function unavailable(sentence: string, cause: unknown): OAuthError {
-  return new OAuthError('temporarily_unavailable', `${sentence} Try again in ${RETRY_SECONDS} seconds.`, { retryAfter: RETRY_SECONDS, cause })
+  return new OAuthError('temporarily_unavailable', `${sentence} Try again in ${RETRY_SECONDS} seconds.`, {
+    retryAfter: RETRY_SECONDS,
+    cause,
+  })
 }

@@ -1,5 +1,6 @@
 // The demo's sample API: answers every request with what it received, so that one sees what a guarded upstream sees.
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
+import { createServer } from 'node:http'
 
 const MAX_SHOWN_BYTES = 64 * 1024
 
@@ -20,7 +21,7 @@ export function createSampleUpstream(): Server {
 async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of request) {
+  for await (const chunk of request as AsyncIterable<Buffer>) {
     if (length < MAX_SHOWN_BYTES) chunks.push(chunk)
     length += chunk.length
   }

@@ -21,7 +21,11 @@ export function startTasks({ issuance, contexts, report }: TaskOptions): () => v
   }
   const timers = [
     repeat(refresh, REFRESH_MS, (error) => report(error, 'changes by others cannot be read')),
-    repeat(() => store.sweep(now()), SWEEP_MS, (error) => report(error, 'expired tokens cannot be swept')),
+    repeat(
+      () => store.sweep(now()),
+      SWEEP_MS,
+      (error) => report(error, 'expired tokens cannot be swept'),
+    ),
   ]
   return () => timers.forEach(clearInterval)
 }

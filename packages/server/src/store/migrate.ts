@@ -8,12 +8,12 @@ import type { Query, Unit } from './sql.ts'
 /** Its index + 1 is the version. Never edit one that was released: append. */
 const migrations: readonly Migration[] = [initial]
 
-/** What a migration needs of an engine: one unit, one transaction; one query. Answers or throws at once or later. */
+/** What a migration needs of an engine: one unit, one transaction; one query. */
 export interface MigrationSteps {
   readonly types: EngineTypes
   /** Names the database in an error, e.g. its path. */
   readonly place: string
-  transact(unit: () => Unit<void>): Promise<void> | void
+  transact(unit: () => Unit<void>): Promise<void>
   ask<T>(asked: Query<T>): Promise<T> | T
 }
 

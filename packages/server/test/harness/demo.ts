@@ -1,5 +1,6 @@
 // The demo's token requests, as its pages send them: where, how, and the API they open.
-import { type Answer, postForm, postJson } from './http.ts'
+import type { Answer } from './http.ts'
+import { postForm, postJson } from './http.ts'
 
 export const DEMO_REALMS = ['willba', 'partner', 'wogeez', 'wave', 'webcommander'] as const
 export type DemoRealm = (typeof DEMO_REALMS)[number]
@@ -17,7 +18,12 @@ export const TOKEN_REQUESTS: Readonly<Record<DemoRealm, Readonly<Record<string, 
   willba: { client_id: 'YOUR_CLIENT_ID', client_secret: 'YOUR_CLIENT_SECRET', grant_type: 'client_credentials' },
   partner: { client_id: 'client_123456789', client_secret: 'supxxxxxxxxret', grant_type: 'client_credentials' },
   wogeez: { client_id: 'wogeez-api', username: 'your-username', password: 'your-password', grant_type: 'password' },
-  wave: { grant_type: 'client_credentials', client_id: 'the-client-id', client_secret: 'the-secret-id', audience: 'https://api.wave.bemobi.com' },
+  wave: {
+    grant_type: 'client_credentials',
+    client_id: 'the-client-id',
+    client_secret: 'the-secret-id',
+    audience: 'https://api.wave.bemobi.com',
+  },
   webcommander: {
     grant_type: 'client_credentials',
     auth_string: 'bmV3d2M3QG15d2ViY29tbWFuZGVyLmNvbTpuZXd3YzdAbXl3ZWJjb21tYW5kZXIuY29t',

@@ -1,5 +1,6 @@
 // Servers for tests: in this process for speed, or as a real process to be killed. Free ports, cleaned up by the caller's `after`.
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -32,7 +33,9 @@ export function startConfigured(input: ConfigInput, env: Record<string, string> 
   return start({ input, env })
 }
 
-async function start(from: { demo: { upstream: string; issuers: 'local' | 'pages' } } | { input: ConfigInput; env: Record<string, string> }): Promise<TestServer> {
+async function start(
+  from: { demo: { upstream: string; issuers: 'local' | 'pages' } } | { input: ConfigInput; env: Record<string, string> },
+): Promise<TestServer> {
   const reports: string[] = []
   const loaded = await loadConfiguration({ ...from, flags: { port: 0, managementPort: 0 } })
   const running = await startServer(loaded.configuration, {

@@ -25,6 +25,7 @@ export const runStoreConformance = (name: string, open: () => Promise<OpenedStor
     test('a client is found as it was put, with its secrets in their order', withStore(clients))
     test('clients are listed page by page in the order of their ids', withStore(clientPages))
     test('any client a caller can spell comes back unchanged', withStore(anyClient))
+    test('whatever is looked up, what is not there is not found', withStore(hostileLookups))
     test('removing a client takes its secrets, API keys and refresh tokens along and nobody else’s', withStore(clientRemoval))
     test('a user is found by id and by the exact user name', withStore(users))
     test('users are listed page by page in the order of their names', withStore(userPages))
@@ -92,9 +93,11 @@ const clientPages = async (store: Store): Promise<void> => {
 const anyClient = async (store: Store): Promise<void> => {
   await store.realms.put(realm('a'))
   const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
+  // PostgreSQL has no NUL in a text; inside a document JSON escapes it.
+  const id = text.filter((made) => !made.includes('\0'))
   await fc.assert(
     fc.asyncProperty(
-      text,
+      id,
       text,
       fc.array(text, { maxLength: 3 }),
       fc.option(text),
@@ -106,6 +109,20 @@ const anyClient = async (store: Store): Promise<void> => {
     ),
     { numRuns: 50 },
   )
+}
+
+const hostileLookups = async (store: Store): Promise<void> => {
+  await store.realms.put(realm('a'))
+  await store.clients.put(client('a', 'app'))
+  await store.users.put(user('a', 'u1', { username: 'app' }))
+  for (const asked of ["app' OR '1'='1", 'app\0', '\0', '\ud800', 'app%', '', '__proto__', 'app'.repeat(100_000)]) {
+    assert.equal(await store.clients.find('a', asked), undefined)
+    assert.equal(await store.clients.find(asked, 'app'), undefined)
+    assert.equal(await store.users.findByUsername('a', asked), undefined)
+    assert.equal(await store.apiKeys.findByHash('a', asked), undefined)
+    assert.equal(await store.refreshTokens.find('a', asked), undefined)
+    assert.equal(await store.refreshTokens.rotate('a', asked, refreshToken(asked, 'next'), NOW, NOW), 'gone')
+  }
 }
 
 const clientRemoval = async (store: Store): Promise<void> => {

@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import { StoreUnavailable } from '../../src/model/store.ts'
-import { openSqliteStore } from '../../src/store/adapters/sqlite.ts'
+import { openSqlite, openSqliteStore } from '../../src/store/adapters/sqlite.ts'
+import { statement } from '../../src/store/sql.ts'
+import { sqlStore } from '../../src/store/sql_store.ts'
 import { runStoreConformance } from './conformance.ts'
 import { client, NOW, opaqueToken, realm } from './samples.ts'
 
@@ -73,6 +75,38 @@ test('while another program holds the write lock reads go on, and the write come
   await asked
   assert.ok(await store.clients.find('a', 'app'))
   holder.close()
+  await store.close()
+})
+
+test('what else keeps tables in the database writes in the same turn’s transaction as the store', async () => {
+  const sql = await openSqlite({ file: ':memory:' })
+  const store = sqlStore(sql)
+  await store.realms.put(realm('a'))
+  const removed = sql.write(function* () {
+    return yield statement('DELETE FROM clients WHERE realm_id = ? AND client_id = ?', 'a', 'app')
+  })
+  assert.equal(await removed, 0)
+  const results = await Promise.all([
+    store.clients.put(client('a', 'app')),
+    sql.write(function* () {
+      return yield statement('DELETE FROM clients WHERE realm_id = ? AND client_id = ?', 'a', 'app')
+    }),
+  ])
+  assert.equal(results[1], 1)
+  assert.equal(await store.clients.find('a', 'app'), undefined)
+  await sql.close()
+})
+
+test('opening waits for another program that has the whole file to itself', async () => {
+  const file = newFile()
+  const holder = new DatabaseSync(file)
+  holder.exec('BEGIN EXCLUSIVE')
+  const opening = openSqliteStore({ file })
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+  holder.exec('ROLLBACK')
+  holder.close()
+  const store = await opening
+  await store.ready()
   await store.close()
 })
 

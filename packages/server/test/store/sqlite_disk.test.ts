@@ -14,16 +14,16 @@ const smallDisk = (): { folder: string; remount(how: string): void; remove(): vo
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return undefined
   const folder = mkdtempSync(join(tmpdir(), 'countersign-disk-'))
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', folder], { stdio: 'pipe' })
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', folder], { stdio: 'pipe' })
   } catch {
     rmSync(folder, { recursive: true })
     return undefined
   }
   return {
     folder,
-    remount: (how) => void execFileSync('mount', ['-o', `remount,${how}`, folder], { stdio: 'pipe' }),
+    remount: (how) => void execFileSync('/bin/mount', ['-o', `remount,${how}`, folder], { stdio: 'pipe' }),
     remove: () => {
-      execFileSync('umount', [folder], { stdio: 'pipe' })
+      execFileSync('/bin/umount', [folder], { stdio: 'pipe' })
       rmSync(folder, { recursive: true })
     },
   }

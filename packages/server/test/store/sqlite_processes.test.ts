@@ -93,7 +93,7 @@ test('everything acknowledged before a SIGKILL is there afterwards', async () =>
   const acknowledged: string[] = []
   for (let round = 0; round < 8; round += 1) {
     const { child, closed, lines, complaint } = start('./crash_child.ts', file, `${round}`)
-    const last = acknowledged.length + 1 + Math.floor(Math.random() * 1500)
+    const last = acknowledged.length + 1 + Math.floor(Math.random() * 800)
     for await (const line of lines) {
       acknowledged.push(line)
       if (acknowledged.length === last) child.kill('SIGKILL')

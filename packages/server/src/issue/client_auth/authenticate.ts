@@ -24,8 +24,11 @@ export async function authenticateClient(context: RealmContext, dialect: Compile
   const client = await context.directory.client(context.realm.id, credentials.clientId)
   const proven = proves(client, credentials, context.now())
   const allowed =
-    client?.enabled && client.authMethods.includes(credentials.method) && dialect.document.token_request.client_auth.includes(credentials.method)
-  if (!client || !allowed || !proven) throw refused(context, request, 'Client authentication failed: unknown client, or wrong credentials for it.')
+    client?.enabled &&
+    client.authMethods.includes(credentials.method) &&
+    dialect.document.token_request.client_auth.includes(credentials.method)
+  if (!client || !allowed || !proven)
+    throw refused(context, request, 'Client authentication failed: unknown client, or wrong credentials for it.')
   return client
 }
 

@@ -4,5 +4,7 @@ import type { ClientAuth } from './method.ts'
 export const clientSecretBasic: ClientAuth = {
   name: 'client_secret_basic',
   present: ({ basic }) =>
-    basic && basic.clientSecret !== '' ? { method: 'client_secret_basic', clientId: basic.clientId, secret: basic.clientSecret } : undefined,
+    basic && basic.clientSecret !== ''
+      ? { method: 'client_secret_basic', clientId: basic.clientId, secret: basic.clientSecret }
+      : undefined,
 }

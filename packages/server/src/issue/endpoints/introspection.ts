@@ -7,7 +7,8 @@ import type { Client } from '../../model/client.ts'
 import { authenticateClient } from '../client_auth/authenticate.ts'
 import type { Endpoint, RealmContext } from '../context.ts'
 import { required } from '../grants/grant.ts'
-import { findLiveToken, type LiveToken } from '../live_token.ts'
+import type { LiveToken } from '../live_token.ts'
+import { findLiveToken } from '../live_token.ts'
 import { jsonResponse } from './json_response.ts'
 
 export const introspection: Endpoint = { methods: ['POST'], query: false, answer: answerIntrospection }

@@ -40,8 +40,7 @@ export function metadataOf(context: RealmContext, dialect: CompiledDialect): Rec
     ...quirks.constants,
   }
   if (dialect.document.verbatim) for (const name of quirks.space_joined) members[name] = spaceJoined(members[name])
-  for (const name of quirks.omit) delete members[name]
-  return members
+  return Object.fromEntries(Object.entries(members).filter(([name]) => !quirks.omit.includes(name)))
 }
 
 function endpointUrls(context: RealmContext, dialect: CompiledDialect): Record<string, string> {

@@ -26,7 +26,8 @@ async function answerRevocation(context: RealmContext, dialect: CompiledDialect,
 
 async function revokeAccessToken(context: RealmContext, claims: Readonly<Record<string, unknown>>): Promise<void> {
   const { jti, exp } = claims
-  if (typeof jti !== 'string' || typeof exp !== 'number') throw new OAuthError('unsupported_token_type', 'This token cannot be revoked: it has no name.')
+  if (typeof jti !== 'string' || typeof exp !== 'number')
+    throw new OAuthError('unsupported_token_type', 'This token cannot be revoked: it has no name.')
   const revoked: Revocation = { realmId: context.realm.id, kind: 'jti', value: jti, expiresAt: Math.ceil(exp) }
   await context.store.accessTokens.revoke(revoked)
   context.revocations.note(revoked)

@@ -1,13 +1,15 @@
 // The token endpoint: read, authenticate, choose, authorize, narrow, mint, write. RFC 6749 section 3.2.
-import type { WireRequest, WireResponse } from '@countersign/protocol/dialect/message'
+
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
+import type { WireRequest, WireResponse } from '@countersign/protocol/dialect/message'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import type { Parameters } from '@countersign/protocol/oauth/parameters'
 import type { Client } from '../../model/client.ts'
 import type { Realm } from '../../model/realm.ts'
 import { authenticateClient } from '../client_auth/authenticate.ts'
 import type { Endpoint, RealmContext } from '../context.ts'
-import { type Grant, required } from '../grants/grant.ts'
+import type { Grant } from '../grants/grant.ts'
+import { required } from '../grants/grant.ts'
 import { GRANTS } from '../grants/grants.ts'
 import { mint } from '../mint/mint.ts'
 import { narrow } from '../narrow.ts'
@@ -29,6 +31,7 @@ function chooseGrant(realm: Realm, client: Client, parameters: Parameters): Gran
   if (!grant || !realm.grants.includes(grant.name)) {
     throw new OAuthError('unsupported_grant_type', `The grant_type must be one of ${realm.grants.join(', ')}.`)
   }
-  if (!client.grants.includes(grant.name)) throw new OAuthError('unauthorized_client', `This client may not use the grant_type ${grant.name}.`)
+  if (!client.grants.includes(grant.name))
+    throw new OAuthError('unauthorized_client', `This client may not use the grant_type ${grant.name}.`)
   return grant
 }

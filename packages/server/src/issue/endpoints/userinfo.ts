@@ -3,7 +3,8 @@
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { WireRequest, WireResponse } from '@countersign/protocol/dialect/message'
 import { scopeOf } from '@countersign/protocol/oauth/claims'
-import { OAuthError, type OAuthErrorCode } from '@countersign/protocol/oauth/error'
+import type { OAuthErrorCode } from '@countersign/protocol/oauth/error'
+import { OAuthError } from '@countersign/protocol/oauth/error'
 import { writeChallenge } from '@countersign/protocol/oauth/www_authenticate'
 import type { Endpoint, RealmContext } from '../context.ts'
 import { findAccessToken } from '../live_token.ts'
@@ -13,7 +14,24 @@ export const userinfo: Endpoint = { methods: ['GET', 'POST'], query: false, answ
 
 /** Claims that each scope opens (OpenID Connect Core section 5.4). */
 const CLAIMS_OF_SCOPE: ReadonlyMap<string, readonly string[]> = new Map([
-  ['profile', ['name', 'family_name', 'given_name', 'middle_name', 'nickname', 'profile', 'picture', 'website', 'gender', 'birthdate', 'zoneinfo', 'locale', 'updated_at']],
+  [
+    'profile',
+    [
+      'name',
+      'family_name',
+      'given_name',
+      'middle_name',
+      'nickname',
+      'profile',
+      'picture',
+      'website',
+      'gender',
+      'birthdate',
+      'zoneinfo',
+      'locale',
+      'updated_at',
+    ],
+  ],
   ['email', ['email', 'email_verified']],
   ['address', ['address']],
   ['phone', ['phone_number', 'phone_number_verified']],

@@ -1,6 +1,7 @@
 // grant_type=client_credentials: a confidential client in its own name, without refresh token. RFC 6749 section 4.4.
 import { OAuthError } from '@countersign/protocol/oauth/error'
-import { type Grant, rightsOf } from './grant.ts'
+import type { Grant } from './grant.ts'
+import { rightsOf } from './grant.ts'
 
 export const clientCredentials: Grant = {
   name: 'client_credentials',

@@ -1,7 +1,8 @@
 // What a grant is: the difference between token requests. It cannot forget authentication or write an answer: those are shared.
+
+import { OAuthError } from '@countersign/protocol/oauth/error'
 import type { GrantType } from '@countersign/protocol/oauth/grant_type'
 import type { Parameters } from '@countersign/protocol/oauth/parameters'
-import { OAuthError } from '@countersign/protocol/oauth/error'
 import type { Authorization } from '../../model/authorization.ts'
 import type { Client } from '../../model/client.ts'
 import type { RealmContext } from '../context.ts'

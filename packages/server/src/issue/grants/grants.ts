@@ -5,4 +5,6 @@ import type { Grant } from './grant.ts'
 import { password } from './password.ts'
 import { refreshToken } from './refresh_token.ts'
 
-export const GRANTS: ReadonlyMap<string, Grant> = new Map<GrantType, Grant>([clientCredentials, password, refreshToken].map((grant) => [grant.name, grant]))
+export const GRANTS: ReadonlyMap<string, Grant> = new Map<GrantType, Grant>(
+  [clientCredentials, password, refreshToken].map((grant) => [grant.name, grant]),
+)

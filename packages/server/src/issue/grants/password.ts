@@ -1,6 +1,7 @@
 // grant_type=password: legacy, off unless a client is given it (RFC 9700 section 2.4). RFC 6749 section 4.3.
 import { OAuthError } from '@countersign/protocol/oauth/error'
-import { type Grant, required, rightsOf } from './grant.ts'
+import type { Grant } from './grant.ts'
+import { required, rightsOf } from './grant.ts'
 
 export const password: Grant = {
   name: 'password',

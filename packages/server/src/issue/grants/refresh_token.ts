@@ -3,7 +3,8 @@
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import { secretHash } from '../../model/secret_hash.ts'
 import { killFamily } from '../mint/refresh_token.ts'
-import { type Grant, required, rightsOf } from './grant.ts'
+import type { Grant } from './grant.ts'
+import { required, rightsOf } from './grant.ts'
 
 export const refreshToken: Grant = {
   name: 'refresh_token',

@@ -62,6 +62,11 @@ async function mintJwt(context: RealmContext, dialect: CompiledDialect, claims: 
 
 async function mintOpaque(context: RealmContext, claims: Record<string, Json>, lifetime: number): Promise<string> {
   const text = OPAQUE_PREFIX + context.random.secret()
-  await context.store.accessTokens.insertOpaque({ hash: secretHash(text), realmId: context.realm.id, claims, expiresAt: context.now() + lifetime })
+  await context.store.accessTokens.insertOpaque({
+    hash: secretHash(text),
+    realmId: context.realm.id,
+    claims,
+    expiresAt: context.now() + lifetime,
+  })
   return text
 }

@@ -24,7 +24,12 @@ export function nextRefreshToken(context: RealmContext, grantable: Grantable, di
   const now = context.now()
   const text = PREFIX + context.random.secret()
   const family = refresh === 'start' ? newFamily(context, grantable, dialect) : refresh.family
-  const token: RefreshToken = { hash: secretHash(text), familyId: family.id, createdAt: now, expiresAt: now + context.realm.refreshTokenLifetime }
+  const token: RefreshToken = {
+    hash: secretHash(text),
+    familyId: family.id,
+    createdAt: now,
+    expiresAt: now + context.realm.refreshTokenLifetime,
+  }
   if (refresh === 'start') return { text, family, store: () => context.store.refreshTokens.start(family, token) }
   return { text, family, store: () => rotate(context, refresh.token.hash, family, token) }
 }

@@ -44,6 +44,7 @@ const MEMORY = ':memory:'
 
 /** Milliseconds to wait for a lock that another process holds. */
 const PATIENCE = 5000
+const PAUSE = 10
 
 interface Connection {
   readonly place: string
@@ -59,29 +60,32 @@ const createFile = (place: string): void => {
 }
 
 const connect = (place: string): Connection => {
-  const db = new DatabaseSync(place, { timeout: PATIENCE, enableForeignKeyConstraints: true })
-  db.exec('PRAGMA synchronous = FULL; PRAGMA cache_size = -8000')
+  const db = new DatabaseSync(place, { timeout: 0, enableForeignKeyConstraints: true })
   return { place, db, prepared: new Map() }
 }
 
-/** SQLite does not wait by itself while another process switches the same file. */
-const useWriteAheadLog = async ({ db, place }: Connection): Promise<void> => {
-  for (let waited = 0; ; waited += 10) {
-    try {
-      const mode = db.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode']
-      if (mode === 'wal' || place === MEMORY) return
-      throw new StoreUnavailable(`${place} is on a file system that cannot hold a shared database: choose a data folder on a local disk.`)
-    } catch (error) {
-      if (!isBusy(error) || waited >= PATIENCE) throw error
-    }
-    await pause(10)
+/** Asks again, without blocking the event loop, while another process is in the way. */
+const patiently = async ({ place }: Connection, attempt: () => boolean): Promise<void> => {
+  for (let waited = 0; !attempt(); waited += PAUSE) {
+    if (waited >= PATIENCE) throw new StoreUnavailable(lockedSentence(place))
+    await pause(PAUSE)
   }
+}
+
+const useWriteAheadLog = async (connection: Connection): Promise<void> => {
+  const { db, place } = connection
+  await patiently(connection, () => {
+    const mode = unlessBusy(() => db.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode'])
+    if (mode === undefined || mode === 'wal' || place === MEMORY) return mode !== undefined
+    throw new StoreUnavailable(`${place} is on a file system that cannot hold a shared database: choose a data folder on a local disk.`)
+  })
+  db.exec(`PRAGMA synchronous = FULL; PRAGMA cache_size = -8000; ${WAIT}`)
 }
 
 const prepareSchema = async (connection: Connection): Promise<void> => {
   const driver = batchDriver(connection)
-  const transact = (act: () => void): void => {
-    if (!driver.begin(true)) throw new StoreUnavailable(lockedSentence(connection.place))
+  const transact = async (act: () => void): Promise<void> => {
+    await patiently(connection, () => driver.begin(false))
     try {
       act()
       driver.commit()
@@ -90,7 +94,7 @@ const prepareSchema = async (connection: Connection): Promise<void> => {
       throw error
     }
   }
-  transact(() => claim(connection))
+  await transact(() => claim(connection))
   await migrate({
     types: { text: 'TEXT', integer: 'INTEGER', table: 'STRICT', narrowTable: 'STRICT, WITHOUT ROWID' },
     place: connection.place,
@@ -173,14 +177,11 @@ const batchDriver = (connection: Connection): BatchDriver => {
   }
   return {
     begin: (wait) => {
+      if (!wait) db.exec(WAIT_NOT)
       try {
-        db.exec(wait ? 'BEGIN IMMEDIATE' : BEGIN_AT_ONCE)
-        return true
-      } catch (error) {
-        if (isBusy(error)) return false
-        throw asStoreError(error, place)
+        return attempt(() => unlessBusy(() => begin(db)) ?? false)
       } finally {
-        if (!wait) db.exec(WAIT_AGAIN)
+        if (!wait) db.exec(WAIT)
       }
     },
     run: (asked) => attempt(() => Number(prepare(connection, asked.sql).run(...asked.params).changes)),
@@ -197,8 +198,22 @@ const batchDriver = (connection: Connection): BatchDriver => {
   }
 }
 
-const BEGIN_AT_ONCE = 'PRAGMA busy_timeout = 0; BEGIN IMMEDIATE'
-const WAIT_AGAIN = `PRAGMA busy_timeout = ${PATIENCE}`
+const begin = (db: DatabaseSync): true => {
+  db.exec('BEGIN IMMEDIATE')
+  return true
+}
 
-const isBusy = (error: unknown): boolean =>
-  error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === 5
+const WAIT = `PRAGMA busy_timeout = ${PATIENCE}`
+const WAIT_NOT = 'PRAGMA busy_timeout = 0'
+const BUSY = 5
+
+/** Undefined if another process is in the way. */
+const unlessBusy = <T>(act: () => T): T | undefined => {
+  try {
+    return act()
+  } catch (error) {
+    if (error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === BUSY)
+      return undefined
+    throw error
+  }
+}

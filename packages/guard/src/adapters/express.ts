@@ -1,0 +1,44 @@
+// The guard as middleware for Express 4 and 5, typed by structure. Never reads the body.
+// It judges the whole path as the caller sent it, wherever the router is mounted: middleware that rewrites `url` comes after it.
+import type { IncomingFields } from '@countersign/protocol/dialect/codec/presentation'
+import type { Guard } from '../guard.ts'
+import type { Principal, Verdict } from '../verdict.ts'
+import { problemBody } from '../verdict.ts'
+
+export interface ExpressRequest {
+  readonly method: string
+  readonly originalUrl: string
+  readonly headers: IncomingFields
+  readonly rawHeaders: readonly string[]
+  /** Set for the handlers that follow. */
+  auth?: Principal
+}
+
+export interface ExpressResponse {
+  statusCode: number
+  readonly destroyed: boolean
+  setHeader(name: string, value: string): unknown
+  end(body: string): unknown
+}
+
+/** Answers denials itself; otherwise sets `request.auth` and goes on. */
+export function expressGuard(guard: Guard): (request: ExpressRequest, response: ExpressResponse, next: (error?: unknown) => void) => void {
+  return (request, response, next) => {
+    const { method, originalUrl, headers, rawHeaders } = request
+    const conclude = (verdict: Verdict): void => {
+      if (response.destroyed) return
+      for (const [name, value] of Object.entries(verdict.headers)) response.setHeader(name, value)
+      if (verdict.allow) {
+        request.auth = verdict.principal
+        next()
+      } else {
+        response.statusCode = verdict.status
+        response.end(problemBody(verdict))
+      }
+    }
+    const answer = guard.check({ method, path: originalUrl, headers, rawHeaders })
+    // What a handler throws belongs to Express, also when the verdict came late.
+    if (answer instanceof Promise) answer.then(conclude).catch((error: unknown) => next(error))
+    else conclude(answer)
+  }
+}
