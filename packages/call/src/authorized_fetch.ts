@@ -19,6 +19,7 @@ export interface AuthorizedFetchOptions {
 }
 
 type Input = Parameters<typeof globalThis.fetch>[0]
+type RequestHeaders = Headers | Record<string, string>
 
 /**
  * The same signature as `fetch`. The first URL must be of an allowed origin; a redirect may lead elsewhere, and gets no credentials there.
@@ -29,13 +30,13 @@ export function createAuthorizedFetch(options: AuthorizedFetchOptions): (input: 
 
   const send = async ({ input, init, first, signal }: Call, hop: Hop): Promise<Attempt> => {
     const [place, rest] = hop === first ? [input, init] : [hop.url.href, initOf(init, signal, hop)]
-    const headers = new Headers(hop.headers)
-    let shown: string | undefined
-    if (allowed.has(hop.url.origin)) {
-      shown = (await untilAborted(token(), signal)).accessToken
-      for (const name of owned) headers.delete(name)
-      for (const [name, value] of Object.entries(present(shown))) headers.set(name, value)
+    if (!allowed.has(hop.url.origin)) {
+      return { response: await fetch(place, { ...rest, headers: hop.headers, redirect: 'manual' }), shown: undefined }
     }
+    // No token is asked for on behalf of a caller who has gone.
+    signal?.throwIfAborted()
+    const shown = (await untilAborted(token(), signal)).accessToken
+    const headers = withFields(hop.headers, owned, present(shown))
     return { response: await fetch(place, { ...rest, headers, redirect: 'manual' }), shown }
   }
 
@@ -88,18 +89,38 @@ interface Attempt {
 /** The caller's URL, parsed. @throws TypeError as fetch does, but without the URL in it. */
 export function readTarget(input: string | URL): URL {
   const text = String(input)
-  const url = URL.canParse(text) ? new URL(text) : undefined
+  const url = parse(text)
   if (url?.username !== '' || url.password !== '') throw new TypeError('The URL must be absolute and without a user or password.')
   return url
+}
+
+/** Shared, and never changed: most calls bring none, and making one costs a microsecond. */
+const NO_HEADERS = new Headers()
+
+function withFields(base: Headers, dropped: readonly string[], fields: Readonly<Record<string, string>>): RequestHeaders {
+  if (base === NO_HEADERS) return { ...fields }
+  const headers = new Headers(base)
+  for (const name of dropped) headers.delete(name)
+  for (const [name, value] of Object.entries(fields)) headers.set(name, value)
+  return headers
+}
+
+function parse(text: string): URL | undefined {
+  try {
+    return new URL(text)
+  } catch {
+    return undefined
+  }
 }
 
 function readCall(input: Input, init: RequestInit): Call {
   const request = isRequest(input) ? input : undefined
   const body = init.body ?? request?.body
+  const given = init.headers ?? request?.headers
   const first: Hop = {
     url: readTarget(isRequest(input) ? input.url : input),
     method: (init.method ?? request?.method ?? 'GET').toUpperCase(),
-    headers: new Headers(init.headers ?? request?.headers),
+    headers: given === undefined ? NO_HEADERS : new Headers(given),
     hasBody: body !== undefined && body !== null,
     replayable: isReplayable(body),
   }

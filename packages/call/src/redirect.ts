@@ -16,7 +16,7 @@ export interface Hop {
 export const MAX_REDIRECTS = 5
 
 /** Fields that a caller meant for one origin only. */
-const FOREIGN = ['authorization', 'proxy-authorization', 'cookie', 'cookie2', 'host']
+const FOREIGN = ['authorization', 'proxy-authorization', 'cookie', 'cookie2', 'host', 'x-api-key', 'access_token']
 const BODY_FIELDS = ['content-type', 'content-length', 'content-encoding', 'content-language', 'content-location']
 
 /** The target of a redirect; undefined if the answer is none. */

@@ -57,24 +57,19 @@ export interface GuardCacheOptions {
   readonly opaqueSeconds?: number
 }
 
-export interface PresentedRequest {
+export interface GuardRequest {
+  readonly method: string
+  /** As it came on the wire, with or without query. */
+  readonly path: string
   /** Names in lower case, as Node has them. */
   readonly headers: IncomingFields
   /** Node's flat list of names and values: it alone shows a second `Authorization`. */
   readonly rawHeaders?: readonly string[] | undefined
 }
 
-export interface GuardRequest extends PresentedRequest {
-  readonly method: string
-  /** As it came on the wire, with or without query. */
-  readonly path: string
-}
-
 export interface Guard {
   /** Never throws and never rejects: what cannot be verified is denied with `cannot_verify`. */
   check(request: GuardRequest): Verdict | Promise<Verdict>
-  /** The same after a gateway has matched the route itself. */
-  checkRoute(route: Route | RouteRefusal, request: PresentedRequest): Verdict | Promise<Verdict>
   /** Headers that carry credentials, in lower case: a gateway takes them out of what it passes on. */
   readonly credentialHeaders: readonly string[]
   /** Forgets every verified token, for instance after a key was withdrawn. */
@@ -134,7 +129,8 @@ export function createGuard(options: GuardOptions): Guard {
     return { token: candidate, apiKey, problem, known }
   }
 
-  const judge = (route: Route | RouteRefusal, { headers, rawHeaders }: PresentedRequest): Verdict | Promise<Verdict> => {
+  const judge = ({ method, path, headers, rawHeaders }: GuardRequest): Verdict | Promise<Verdict> => {
+    const route = policy.match(method, path)
     if ('refused' in route) return deny(route.refused, routeParts(route))
     if (rawHeaders !== undefined && presentation.isRepeated(rawHeaders)) return repeated
     const { token, apiKey, problem, known } = readCredentials(headers)
@@ -145,18 +141,15 @@ export function createGuard(options: GuardOptions): Guard {
     return verified instanceof Promise ? verified.then((one) => withToken(one, route, apiKey)) : withToken(verified, route, apiKey)
   }
 
-  const checkRoute: Guard['checkRoute'] = (route, request) => {
-    try {
-      const verdict = judge(route, request)
-      return verdict instanceof Promise ? verdict.catch(malfunction) : verdict
-    } catch (error) {
-      return malfunction(error)
-    }
-  }
-
   return {
-    check: (request) => checkRoute(policy.match(request.method, request.path), request),
-    checkRoute,
+    check(request) {
+      try {
+        const verdict = judge(request)
+        return verdict instanceof Promise ? verdict.catch(malfunction) : verdict
+      } catch (error) {
+        return malfunction(error)
+      }
+    },
     credentialHeaders: presentation.headers,
     forget: () => bearer.clear(),
   }

@@ -42,8 +42,6 @@ export interface RouteRefusal {
 export interface Policy {
   /** @param rawPath as it came, with or without query */
   match(method: string, rawPath: string): Route | RouteRefusal
-  /** The same for a path that was read already. */
-  matchPath(method: string, path: CanonicalPath): Route | RouteRefusal
 }
 
 /**
@@ -64,7 +62,6 @@ export function compilePolicy({ routes, otherwise = 'authenticated' }: PolicyRul
     return leaf.byMethod.get(method) ?? (method === 'HEAD' ? leaf.byMethod.get('GET') : undefined) ?? leaf.anyMethod ?? leaf.refusal
   }
   return {
-    matchPath,
     match(method, rawPath) {
       const path = readPath(rawPath)
       return 'problem' in path ? ambiguous(path) : matchPath(method, path)

@@ -110,7 +110,6 @@ function createMetadata(options: RemoteGuardOptions): Metadata {
   let failure: unknown
   let retryAt = Number.NEGATIVE_INFINITY
   const load = async (): Promise<JsonObject> => {
-    if (nowMs() < retryAt) throw failure
     try {
       known = await fetchMetadata(options)
       return known
@@ -123,6 +122,7 @@ function createMetadata(options: RemoteGuardOptions): Metadata {
     }
   }
   return async (member) => {
+    if (known === undefined && flight === undefined && nowMs() < retryAt) throw failure
     if (known === undefined) flight ??= load()
     const found = known ?? (await flight)
     const url = found?.[member]

@@ -28,7 +28,11 @@ for (const [what, paths] of Object.entries(REFUSED)) {
 }
 
 test('an ordinary path is read as it is, and its query is left alone', () => {
-  assert.deepEqual(readPath('/orders/42?a=%2f..&access_token=x'), { path: '/orders/42', segments: ['orders', '42'], query: '?a=%2f..&access_token=x' })
+  assert.deepEqual(readPath('/orders/42?a=%2f..&access_token=x'), {
+    path: '/orders/42',
+    segments: ['orders', '42'],
+    query: '?a=%2f..&access_token=x',
+  })
   assert.deepEqual(readPath('/'), { path: '/', segments: [''], query: '' })
   assert.deepEqual(readPath('/a/'), { path: '/a/', segments: ['a', ''], query: '' })
   assert.deepEqual(readPath('/.well-known/keys?'), { path: '/.well-known/keys', segments: ['.well-known', 'keys'], query: '?' })
@@ -44,7 +48,10 @@ test('escapes are decoded for matching and kept for forwarding, in one spelling'
 })
 
 test('what is read once and forwarded is read the same again', () => {
-  const piece = fc.oneof(fc.constantFrom('/', '.', '..', '%2e', '%2F', ';', '%25', '%c3%a9', '~', '%7e', '\\', '?', '#', '%'), fc.string({ maxLength: 3 }))
+  const piece = fc.oneof(
+    fc.constantFrom('/', '.', '..', '%2e', '%2F', ';', '%25', '%c3%a9', '~', '%7e', '\\', '?', '#', '%'),
+    fc.string({ maxLength: 3 }),
+  )
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
       const read = readPath(`/${pieces.join('')}`)
@@ -52,7 +59,7 @@ test('what is read once and forwarded is read the same again', () => {
       assert.deepEqual(readPath(read.path + read.query), read)
       assert.ok(!read.segments.some((segment) => segment === '.' || segment === '..' || /[/\\\0]/.test(segment)))
       // The reader that everybody has must not see another path.
-      assert.equal(new URL(`http://h${read.path}`).pathname, new URL('http://h').pathname.slice(1) + read.path.replaceAll(/["<>^`{}]/g, encodeURIComponent))
+      assert.equal(new URL(`http://h${read.path}`).pathname, read.path.replaceAll(/["<>^`{}]/g, encodeURIComponent))
     }),
     { numRuns: 2000 },
   )

@@ -4,7 +4,11 @@ import test from 'node:test'
 import type { PolicyRules, RouteRule } from '../src/policy.ts'
 import { compilePolicy } from '../src/policy.ts'
 
-const rule = (path: string, more: Partial<RouteRule> = {}): RouteRule => ({ path, scopes: [path.replaceAll(/[^a-z]/g, '') || 'root'], ...more })
+const rule = (path: string, more: Partial<RouteRule> = {}): RouteRule => ({
+  path,
+  scopes: [path.replaceAll(/[^a-z]/g, '') || 'root'],
+  ...more,
+})
 
 function decide(rules: PolicyRules, method: string, path: string): string {
   const route = compilePolicy(rules).match(method, path)
@@ -16,7 +20,17 @@ const routes = [rule('/'), rule('/users/:id'), rule('/users/me'), rule('/users/*
 test('a literal beats a parameter, a parameter beats the rest', () => {
   const asked = ['/', '/users/me', '/users/7', '/users/7/keys', '/users/me/keys', '/users/7/other', '/users', '/files', '/files/a/b/c']
   const found = asked.map((path) => decide({ routes }, 'GET', path))
-  assert.deepEqual(found, ['/', '/users/me', '/users/:id', '/users/:id/keys', '/users/:id/keys', '/users/*', '/users/*', '/files/*', '/files/*'])
+  assert.deepEqual(found, [
+    '/',
+    '/users/me',
+    '/users/:id',
+    '/users/:id/keys',
+    '/users/:id/keys',
+    '/users/*',
+    '/users/*',
+    '/files/*',
+    '/files/*',
+  ])
 })
 
 test('the order of the rules does not matter', () => {
@@ -26,7 +40,8 @@ test('the order of the rules does not matter', () => {
 })
 
 test('a trailing slash changes nothing', () => {
-  for (const path of ['/users/me', '/users/7', '/files/a']) assert.equal(decide({ routes }, 'GET', `${path}/`), decide({ routes }, 'GET', path))
+  for (const path of ['/users/me', '/users/7', '/files/a'])
+    assert.equal(decide({ routes }, 'GET', `${path}/`), decide({ routes }, 'GET', path))
 })
 
 test('a path without a rule wants a token, or is denied where the operator says so', () => {
@@ -57,7 +72,11 @@ test('a method the rule does not list is refused, even where a broader rule woul
 
 test('rules of one path divide its methods among them', () => {
   const rules: PolicyRules = {
-    routes: [rule('/a', { methods: ['GET'], scopes: ['r'] }), rule('/a', { methods: ['PUT'], scopes: ['w'] }), rule('/a', { scopes: ['x'] })],
+    routes: [
+      rule('/a', { methods: ['GET'], scopes: ['r'] }),
+      rule('/a', { methods: ['PUT'], scopes: ['w'] }),
+      rule('/a', { scopes: ['x'] }),
+    ],
   }
   const scopes = ['GET', 'HEAD', 'PUT', 'PATCH'].map((method) => {
     const route = compilePolicy(rules).match(method, '/a')

@@ -2,10 +2,10 @@
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import { compile } from '@countersign/protocol/dialect/compile'
 import { resolveDialect } from '@countersign/protocol/dialect/resolve'
-import { createKeySet } from '@countersign/protocol/jose/key_set'
 import { generatePrivateJwk, publicOf } from '@countersign/protocol/jose/jwk'
 import { createSigner } from '@countersign/protocol/jose/jws'
 import { signJwt } from '@countersign/protocol/jose/jwt'
+import { createKeySet } from '@countersign/protocol/jose/key_set'
 import type { Guard, GuardOptions } from '../src/guard.ts'
 import { createGuard } from '../src/guard.ts'
 import type { Deny, Verdict } from '../src/verdict.ts'
@@ -84,7 +84,10 @@ export function guardWith(options: Partial<GuardOptions> = {}): Guard {
 }
 
 /** A GET of `/orders` with these headers. */
-export function get(headers: Record<string, string | undefined> = {}, path = '/orders'): { method: string; path: string; headers: typeof headers } {
+export function get(
+  headers: Record<string, string | undefined> = {},
+  path = '/orders',
+): { method: string; path: string; headers: typeof headers } {
   return { method: 'GET', path, headers }
 }
 
@@ -100,3 +103,7 @@ export function atOnce(verdict: Verdict | Promise<Verdict>): Verdict {
   if (verdict instanceof Promise) throw new Error('the guard did not answer at once')
   return verdict
 }
+
+/** All of them, those given at once too. */
+export const allOf = (verdicts: readonly (Verdict | Promise<Verdict>)[]): Promise<Verdict[]> =>
+  Promise.all(verdicts.map(async (one) => one))

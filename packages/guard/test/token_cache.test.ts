@@ -4,7 +4,11 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { createTokenCache } from '../src/token_cache.ts'
 
-const command = fc.record({ kind: fc.constantFrom('set', 'set', 'set', 'get', 'delete', 'clear'), token: fc.integer({ min: 0, max: 30 }), bytes: fc.integer({ min: 1, max: 60 }) })
+const command = fc.record({
+  kind: fc.constantFrom('set', 'set', 'set', 'get', 'delete', 'clear'),
+  token: fc.integer({ min: 0, max: 30 }),
+  bytes: fc.integer({ min: 1, max: 60 }),
+})
 
 test('whatever is put in and taken out, count and bytes stay within their bounds and an entry belongs to its token', () => {
   const bounds = fc.record({ maxTokens: fc.integer({ min: 0, max: 12 }), maxBytes: fc.integer({ min: 0, max: 200 }) })

@@ -76,6 +76,11 @@ export async function readConnection(values: ConnectionValues, world: World): Pr
   if (values.preset === undefined) return { ...(await readGeneric(values, credentials)), ...tokenUrl, ...shape }
   const preset = PRESETS[values.preset]
   if (!preset) throw unknownPreset(values.preset)
+  if (values.dialect !== undefined)
+    throw new UsageError(`The preset ${values.preset} brings its own dialect: leave out --dialect, or --preset.`)
+  if (values.issuer !== undefined && values.preset !== 'wave') {
+    throw new UsageError(`The preset ${values.preset} knows its issuer: leave out --issuer, or --preset.`)
+  }
   return { ...preset(credentials, values), ...tokenUrl, ...shape }
 }
 
@@ -157,18 +162,19 @@ async function readDialectOption(value: string): Promise<string | DialectDocumen
 }
 
 async function readCredentials(values: ConnectionValues, { env, stdin }: World): Promise<Found> {
+  const variable = (name: string): string | undefined => (env[name] === '' ? undefined : env[name])
   const file = values['client-secret-file']
-  let clientSecret = env['CALLSIGN_CLIENT_SECRET'] || undefined
+  let clientSecret = variable('CALLSIGN_CLIENT_SECRET')
   if (file === '-') clientSecret = (await readStream(stdin, MAX_SECRET_BYTES)).toString('utf8')
   else if (file !== undefined)
     clientSecret = await readOrRefuse(file, '--client-secret-file', 'give a readable file, or - for standard input')
   return {
-    clientId: values['client-id'] ?? (env['CALLSIGN_CLIENT_ID'] || undefined),
+    clientId: values['client-id'] ?? variable('CALLSIGN_CLIENT_ID'),
     // An editor ends a file with a line break, which is no part of the secret.
     clientSecret: clientSecret?.replace(/\r?\n$/, ''),
-    username: values.username ?? (env['CALLSIGN_USERNAME'] || undefined),
-    password: env['CALLSIGN_PASSWORD'] || undefined,
-    apiKey: env['CALLSIGN_API_KEY'] || undefined,
+    username: values.username ?? variable('CALLSIGN_USERNAME'),
+    password: variable('CALLSIGN_PASSWORD'),
+    apiKey: variable('CALLSIGN_API_KEY'),
   }
 }
 

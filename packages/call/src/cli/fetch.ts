@@ -78,7 +78,7 @@ function readHeaders(lines: readonly string[]): Headers {
   for (const line of lines) {
     const colon = line.indexOf(':')
     try {
-      headers.append(line.slice(0, colon < 0 ? 0 : colon), line.slice(colon + 1).trim())
+      headers.append(line.slice(0, Math.max(colon, 0)), line.slice(colon + 1).trim())
     } catch {
       throw new UsageError("A header must be written 'name: value'.")
     }

@@ -37,8 +37,9 @@ export function expressGuard(guard: Guard): (request: ExpressRequest, response: 
       }
     }
     const answer = guard.check({ method, path: originalUrl, headers, rawHeaders })
-    // What a handler throws belongs to Express, also when the verdict came late.
-    if (answer instanceof Promise) answer.then(conclude).catch((error: unknown) => next(error))
+    // What goes wrong behind a late verdict belongs to Express all the same.
+    const fail = (error: unknown): void => next(error)
+    if (answer instanceof Promise) answer.then(conclude).catch(fail)
     else conclude(answer)
   }
 }

@@ -84,7 +84,6 @@ function parameterProblems({ token_request }: Dialect): readonly Problem[] {
     const written = wire(parameter)
     if (taken.has(written) && !Object.hasOwn(parameters, parameter))
       problems.push({ path, message: `has '${written}', which is another parameter's name` })
-    taken.add(written)
     needed.add(written)
   }
   for (const [index, name] of ignored.entries()) {

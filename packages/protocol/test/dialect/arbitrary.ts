@@ -43,10 +43,7 @@ const composite = (parameter: string, members: readonly string[]) =>
   })
 
 const composites = fc
-  .tuple(
-    fc.option(composite('y_user', ['username', 'password'])),
-    fc.option(composite('y_client', ['client_id', 'client_secret'])),
-  )
+  .tuple(fc.option(composite('y_user', ['username', 'password'])), fc.option(composite('y_client', ['client_id', 'client_secret'])))
   .map((all) => all.filter((one) => one !== null))
 
 const DISGUISED: GrantRule = { grant_type: 'client_credentials', needs: ['username', 'password'], is: 'password', required: true }
@@ -60,20 +57,30 @@ const grants = fc
 
 const tokenRequest = fc.record<TokenRequestDialect>({
   encodings: fc.constantFrom<TokenRequestDialect['encodings']>(['form'], ['json'], ['form', 'json'], ['json', 'form']),
-  client_auth: fc.shuffledSubarray<TokenRequestDialect['client_auth'][number]>(['client_secret_basic', 'client_secret_post', 'none'], { minLength: 1 }),
+  client_auth: fc.shuffledSubarray<TokenRequestDialect['client_auth'][number]>(['client_secret_basic', 'client_secret_post', 'none'], {
+    minLength: 1,
+  }),
   parameters: renames,
   composites,
   ignored: sometimes('z_ignored'),
   grants,
 })
 
-const constants = memberNames(2).map((names) => names.map((name, index) => ({ name: `c${name}`, constant: [index, { deep: [null, 'é'] }] })))
+const constants = memberNames(2).map((names) =>
+  names.map((name, index) => ({ name: `c${name}`, constant: [index, { deep: [null, 'é'] }] })),
+)
 const hidden = fc.constantFrom<{ verbatim?: 'omit' | 'only' }>({}, {}, {}, { verbatim: 'omit' }, { verbatim: 'only' })
 
 const TOKEN_SOURCES: readonly TokenSource[] = ['access_token', 'token_type', 'expires_in', 'refresh_token', 'refresh_expires_in', 'scope']
 
 const tokenMembers = fc
-  .record({ names: memberNames(6), hiding: fc.array(hidden, { minLength: 6, maxLength: 6 }), asText: fc.boolean(), asList: fc.boolean(), absent: fc.boolean() })
+  .record({
+    names: memberNames(6),
+    hiding: fc.array(hidden, { minLength: 6, maxLength: 6 }),
+    asText: fc.boolean(),
+    asList: fc.boolean(),
+    absent: fc.boolean(),
+  })
   .map(({ names, hiding, asText, asList, absent }) =>
     TOKEN_SOURCES.map(
       (from, index): Member<TokenSource> => ({
@@ -103,7 +110,9 @@ const error = fc.record<ErrorDialect>({
     .tuple(memberNames(3), constants, fc.boolean())
     .chain(([names, more, asText]) =>
       shuffled<Member<ErrorSource>>([
-        ...ERROR_SOURCES.map((from, index): Member<ErrorSource> => ({ name: names[index] ?? from, from, ...(asText ? { as: 'text' } : {}) })),
+        ...ERROR_SOURCES.map(
+          (from, index): Member<ErrorSource> => ({ name: names[index] ?? from, from, ...(asText ? { as: 'text' } : {}) }),
+        ),
         ...more,
       ]),
     ),

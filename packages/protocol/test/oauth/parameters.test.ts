@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OAuthError } from '@countersign/protocol/oauth/error'
+import type { Parameters } from '@countersign/protocol/oauth/parameters'
 import {
   decodeFormText,
   encodeFormText,
   MAX_BODY_BYTES,
-  type Parameters,
   readForm,
   readJson,
   writeForm,
@@ -22,7 +22,9 @@ const isPlain = (text: string) => /^[^\p{Cc}]*$/u.test(text)
 const value = fc.string({ unit: 'grapheme-composite', minLength: 1, maxLength: 60 }).filter(isPlain)
 const anyCharacter = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 }).filter((text) => isPlain(text) && text.isWellFormed())
 const name = anyCharacter.filter((text) => text !== 'resource' && text !== '__proto__')
-const parameters = fc.uniqueArray(fc.tuple(name, fc.oneof(value, anyCharacter)), { selector: ([one]) => one, maxLength: 20 }).map((all) => new Map(all))
+const parameters = fc
+  .uniqueArray(fc.tuple(name, fc.oneof(value, anyCharacter)), { selector: ([one]) => one, maxLength: 20 })
+  .map((all) => new Map(all))
 
 test('A form reads as percent- and plus-encoded UTF-8', () => {
   assert.deepEqual(entries(readForm('a=1+2%203&b=%C3%A9%F0%9F%94%92&c=%2B%26%3D%25')), { a: '1 2 3', b: 'é🔒', c: '+&=%' })
@@ -111,7 +113,8 @@ test('Everything is bounded: the body, the number of parameters, their names and
 
 test('JSON must be one object of strings', () => {
   for (const body of ['', '[]', '"a"', 'null', '1', '[{"a":"1"}]']) refused(() => readJson(body), /JSON/)
-  for (const body of ['{"a":1', "{'a':'1'}", '{"a":"1"}{}', '{"a":"1",}', '\ufeff{"a":"1"}', 'NaN']) refused(() => readJson(body), /not valid JSON/)
+  for (const body of ['{"a":1', "{'a':'1'}", '{"a":"1"}{}', '{"a":"1",}', '\ufeff{"a":"1"}', 'NaN'])
+    refused(() => readJson(body), /not valid JSON/)
   refused(() => readJson('{"a":{}}'), /'a' must be a string/)
   refused(() => readJson('{"a":["1"]}'), /'a' must be a string/)
   refused(() => readJson(`{"a":${'['.repeat(2000)}${']'.repeat(2000)}}`), /levels deep/)
@@ -125,7 +128,12 @@ test('A number counts as its text only where no digit is lost', () => {
 
 test('A refusal never tells a value, and tells a name in one short ASCII line', () => {
   const secret = 'hunter2-hunter2'
-  for (const read of [() => readForm(`a=${secret}&a=${secret}`), () => readForm(`a=${secret}%00`), () => readJson(`{"a":["${secret}"]}`), () => readJson(`{"a":"${secret}`)]) {
+  for (const read of [
+    () => readForm(`a=${secret}&a=${secret}`),
+    () => readForm(`a=${secret}%00`),
+    () => readJson(`{"a":["${secret}"]}`),
+    () => readJson(`{"a":"${secret}`),
+  ]) {
     assert.throws(read, (error) => error instanceof OAuthError && !error.message.includes(secret))
   }
   assert.throws(
@@ -160,7 +168,12 @@ test('Whatever comes, reading gives parameters or an OAuthError', () => {
   const soup = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 300 }),
     fc.json(),
-    fc.array(fc.constantFrom('&', '=', '%', '+', 'a', '%00', '%ff', '{', '}', '"', ':', ',', '[', ']', '\\', 'resource', '__proto__', '\ud800'), { maxLength: 60 }).map((all) => all.join('')),
+    fc
+      .array(
+        fc.constantFrom('&', '=', '%', '+', 'a', '%00', '%ff', '{', '}', '"', ':', ',', '[', ']', '\\', 'resource', '__proto__', '\ud800'),
+        { maxLength: 60 },
+      )
+      .map((all) => all.join('')),
   )
   fc.assert(
     fc.property(soup, (body) => {

@@ -34,13 +34,33 @@ test('A scope of more than 100 tokens is refused, the same token over and over i
 
 test('What a scope writes it reads back', () => {
   fc.assert(
-    fc.property(fc.uniqueArray(fc.stringMatching(/^[!#-[\]-~]{1,20}$/), { maxLength: 20 }), (scope) => assert.deepEqual(readScope(writeScope(scope)), scope)),
+    fc.property(fc.uniqueArray(fc.stringMatching(/^[!#-[\]-~]{1,20}$/), { maxLength: 20 }), (scope) =>
+      assert.deepEqual(readScope(writeScope(scope)), scope),
+    ),
   )
 })
 
 test('A resource is an absolute URI without fragment, in the characters of RFC 3986', () => {
-  for (const text of ['https://api.example.com', 'https://api.example.com/a?b=c', 'urn:example:api', 'api://x', 'https://[::1]:8080/']) assert.equal(readResource(text), text)
-  const bad = ['', 'api', '/a', '//a.example', 'https://a#', 'https://a#b', ' https://a', 'https://a ', 'https://a\tb', 'https://a/b c', 'https:\\\\a', 'https://a/<b>', 'https://ä.example', 'https://', '1:a', `https://a/${'b'.repeat(512)}`]
+  for (const text of ['https://api.example.com', 'https://api.example.com/a?b=c', 'urn:example:api', 'api://x', 'https://[::1]:8080/'])
+    assert.equal(readResource(text), text)
+  const bad = [
+    '',
+    'api',
+    '/a',
+    '//a.example',
+    'https://a#',
+    'https://a#b',
+    ' https://a',
+    'https://a ',
+    'https://a\tb',
+    'https://a/b c',
+    'https:\\\\a',
+    'https://a/<b>',
+    'https://ä.example',
+    'https://',
+    '1:a',
+    `https://a/${'b'.repeat(512)}`,
+  ]
   for (const text of bad) refused(() => readResource(text), 'invalid_target')
 })
 
@@ -51,7 +71,18 @@ test('An audience is one name of visible ASCII characters', () => {
 
 test('Codes carry the status of their RFC', () => {
   assert.deepEqual(
-    ['invalid_request', 'invalid_client', 'invalid_grant', 'unauthorized_client', 'unsupported_grant_type', 'invalid_scope', 'invalid_target', 'invalid_token', 'insufficient_scope', 'temporarily_unavailable'].map((code) => {
+    [
+      'invalid_request',
+      'invalid_client',
+      'invalid_grant',
+      'unauthorized_client',
+      'unsupported_grant_type',
+      'invalid_scope',
+      'invalid_target',
+      'invalid_token',
+      'insufficient_scope',
+      'temporarily_unavailable',
+    ].map((code) => {
       assert.ok(isOAuthErrorCode(code))
       return new OAuthError(code, 'x').status
     }),
@@ -73,7 +104,10 @@ test('Every code and every description keep to the characters of RFC 6749 sectio
 test('An error keeps what the operator must know away from what the caller may read', () => {
   const cause = new Error('disk on fire')
   const error = new OAuthError('server_error', 'Try later.', { cause, retryAfter: 3, status: 507, challenge: 'Bearer' })
-  assert.deepEqual([error.description, error.cause, error.retryAfter, error.status, error.challenge], ['Try later.', cause, 3, 507, 'Bearer'])
+  assert.deepEqual(
+    [error.description, error.cause, error.retryAfter, error.status, error.challenge],
+    ['Try later.', cause, 3, 507, 'Bearer'],
+  )
   assert.equal('cause' in new OAuthError('server_error', 'x'), false)
 })
 
@@ -90,5 +124,12 @@ test('The scope of a token never holds an empty name', () => {
 })
 
 test('Grant types are known by their exact name', () => {
-  assert.deepEqual(['client_credentials', 'password', 'refresh_token', 'Password', 'constructor', ''].map(isGrantType), [true, true, true, false, false, false])
+  assert.deepEqual(['client_credentials', 'password', 'refresh_token', 'Password', 'constructor', ''].map(isGrantType), [
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ])
 })

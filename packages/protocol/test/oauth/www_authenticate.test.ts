@@ -46,7 +46,14 @@ test('A scheme with a token68 does not hide the challenge behind it', () => {
 
 test('A parameter given twice keeps its first value, and names of objects are names', () => {
   const [challenge] = readChallenges('Bearer error=a, error=b, __proto__=x, constructor=y')
-  assert.deepEqual([...(challenge?.parameters ?? [])], [['error', 'a'], ['__proto__', 'x'], ['constructor', 'y']])
+  assert.deepEqual(
+    [...(challenge?.parameters ?? [])],
+    [
+      ['error', 'a'],
+      ['__proto__', 'x'],
+      ['constructor', 'y'],
+    ],
+  )
 })
 
 test('What cannot be read ends the list', () => {

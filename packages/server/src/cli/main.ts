@@ -13,6 +13,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>
 
 const NEEDED_NODE = 24
 const EXIT_BAD_USE = 2
+const LINGER_MS = 500
 
 const io: Io = {
   env: process.env,
@@ -23,6 +24,8 @@ const io: Io = {
 // Whoever stops reading (`| head`) has seen enough.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 process.exitCode = await main(process.argv.slice(2))
+// A handle that somebody forgot must not keep the program alive when its work is done.
+setTimeout(() => process.exit(), LINGER_MS).unref()
 
 async function main([name = 'help', ...args]: readonly string[]): Promise<number> {
   try {

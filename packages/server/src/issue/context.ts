@@ -6,18 +6,12 @@ import type { Store } from '../model/store.ts'
 import type { Directory } from './directory.ts'
 import type { KeyRing } from './keys/key_ring.ts'
 import type { SigningQueue } from './mint/signing_queue.ts'
+import type { Random } from './random.ts'
 import type { RevocationList } from './revocation_list.ts'
 
 /** Checks a person's password; undefined does the same work against nobody's hash and is false. */
 export interface Passwords {
   verify(phc: string | undefined, password: string): Promise<boolean>
-}
-
-export interface Random {
-  /** A credential nobody guesses: 256 random bits, base64url. */
-  secret(): string
-  /** A name that is never given twice: 122 random bits. */
-  id(): string
 }
 
 /** What all realms of a process share. */

@@ -102,7 +102,7 @@ function createIssuance(store: Store): Issuance {
     revocations: new RevocationList(store.accessTokens),
     signing: new SigningQueue(),
     passwords: { verify: verifyPassword },
-    random: { secret: () => randomBytes(32).toString('base64url'), id: () => randomUUID() },
+    random: { secret: () => randomBytes(32).toString('base64url'), id: () => randomUUID(), bytes: (length) => randomBytes(length) },
     now: () => Math.floor(Date.now() / 1000),
   }
 }

@@ -16,6 +16,7 @@ export function createRealmContext(issuance: Issuance, realm: Realm, masterKey: 
     algorithm: realm.algorithm,
     store: issuance.store.signingKeys,
     masterKey,
+    random: issuance.random,
     now: issuance.now,
   })
   return { ...issuance, realm, keys, dialects: realm.dialects.map(compile) }

@@ -8,6 +8,7 @@ import { after, test } from 'node:test'
 import { StoreUnavailable } from '../../src/model/store.ts'
 import { openSqlite, openSqliteStore } from '../../src/store/adapters/sqlite.ts'
 import { statement } from '../../src/store/sql.ts'
+import type { Unit } from '../../src/store/sql.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
 import { runStoreConformance } from './conformance.ts'
 import { client, NOW, opaqueToken, realm } from './samples.ts'
@@ -82,16 +83,11 @@ test('what else keeps tables in the database writes in the same turn’s transac
   const sql = await openSqlite({ file: ':memory:' })
   const store = sqlStore(sql)
   await store.realms.put(realm('a'))
-  const removed = sql.write(function* () {
+  const removeClient = function* (): Unit<number> {
     return yield statement('DELETE FROM clients WHERE realm_id = ? AND client_id = ?', 'a', 'app')
-  })
-  assert.equal(await removed, 0)
-  const results = await Promise.all([
-    store.clients.put(client('a', 'app')),
-    sql.write(function* () {
-      return yield statement('DELETE FROM clients WHERE realm_id = ? AND client_id = ?', 'a', 'app')
-    }),
-  ])
+  }
+  assert.equal(await sql.write(removeClient), 0)
+  const results = await Promise.all([store.clients.put(client('a', 'app')), sql.write(removeClient)])
   assert.equal(results[1], 1)
   assert.equal(await store.clients.find('a', 'app'), undefined)
   await sql.close()

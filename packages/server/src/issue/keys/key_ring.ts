@@ -8,7 +8,8 @@ import type { KeySet, KeySource } from '@countersign/protocol/jose/key_set'
 import { createKeySet } from '@countersign/protocol/jose/key_set'
 import type { SigningKey } from '../../model/signing_key.ts'
 import type { SigningKeyStore } from '../../model/store.ts'
-import { seal, unseal } from './seal.ts'
+import type { Random } from '../random.ts'
+import { NONCE_BYTES, seal, unseal } from './seal.ts'
 
 export interface KeyRing extends KeySource {
   /** The key that signs now; made if the realm has none. */
@@ -24,6 +25,7 @@ export interface KeyRingOptions {
   readonly algorithm: AlgorithmName
   readonly store: SigningKeyStore
   readonly masterKey: Uint8Array | null
+  readonly random: Pick<Random, 'bytes'>
   /** Epoch seconds. */
   readonly now: () => number
 }
@@ -64,13 +66,13 @@ async function loadKeys(options: KeyRingOptions): Promise<Loaded> {
 }
 
 async function keysWithOneThatSigns(options: KeyRingOptions): Promise<SigningKey[]> {
-  const { store, realmId, algorithm, masterKey, now } = options
+  const { store, realmId, algorithm, masterKey, random, now } = options
   const keys = await store.list(realmId)
   if (keys.some((key) => signs(key, options))) return keys
   const jwk = await generatePrivateJwk(algorithm)
   const made = { kid: jwk.kid, realmId, algorithm, publicJwk: publicOf(jwk), createdAt: now(), activeAt: now(), retiredAt: null }
   // Of several processes that start at once one wins; all then read the winner's key.
-  await store.insertFirst({ ...made, privateKey: seal(JSON.stringify(jwk), masterKey, sealName(made)) })
+  await store.insertFirst({ ...made, privateKey: seal(JSON.stringify(jwk), masterKey, sealName(made), random.bytes(NONCE_BYTES)) })
   return store.list(realmId)
 }
 

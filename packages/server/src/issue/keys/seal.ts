@@ -1,9 +1,10 @@
 // Private keys at rest: AES-256-GCM under the operator's master key, bound to realm and kid so that rows cannot be swapped.
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv } from 'node:crypto'
 
 const SEALED = 'sealed:v1:'
 const PLAIN = 'plain:'
-const NONCE_BYTES = 12
+/** A fresh random nonce of this many bytes for every seal. */
+export const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** The key cannot be opened: wrong or missing master key, or a row that was tampered with. */
@@ -12,9 +13,8 @@ export class SealError extends Error {
 }
 
 /** @param masterKey 32 bytes; null stores the text readable. @param name what the seal is bound to: realm and kid. */
-export function seal(text: string, masterKey: Uint8Array | null, name: string): string {
+export function seal(text: string, masterKey: Uint8Array | null, name: string, nonce: Uint8Array): string {
   if (masterKey === null) return PLAIN + text
-  const nonce = randomBytes(NONCE_BYTES)
   const cipher = createCipheriv('aes-256-gcm', masterKey, nonce).setAAD(Buffer.from(name))
   const sealed = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
   return SEALED + sealed.toString('base64url')

@@ -1,0 +1,101 @@
+// The texts of a first configuration. `init` fills in the hashes.
+
+interface Hashes {
+  readonly secretHash: string
+  readonly apiKeyHash: string
+}
+
+/** Strict JSON: a starter without comments. */
+export function starterJson({ secretHash, apiKeyHash }: Hashes): string {
+  const config = {
+    listen: { host: '127.0.0.1', port: 8080, managementPort: 8081 },
+    realms: [
+      {
+        id: 'main',
+        displayName: 'Main',
+        scopes: ['read', 'write'],
+        audiences: ['orders'],
+        accessTokenLifetime: '15m',
+        clients: [
+          {
+            clientId: 'first-client',
+            displayName: 'First client',
+            secrets: [{ hash: secretHash }],
+            scopes: ['read', 'write'],
+            defaultScopes: ['read'],
+            apiKeys: [{ id: 'first', key: { hash: apiKeyHash } }],
+          },
+        ],
+      },
+    ],
+    apis: [{ id: 'orders', realm: 'main', upstream: 'http://127.0.0.1:9000', apiKey: 'optional' }],
+  }
+  return `${JSON.stringify(config, null, 2)}\n`
+}
+
+/** The import is of a type only, which Node takes away unread: the file works in any folder. */
+export function starterTypeScript(hashes: Hashes, typed: boolean): string {
+  const [open, close] = typed
+    ? ["import type { ConfigInput } from '@countersign/server'\n\nexport default {", '} satisfies ConfigInput']
+    : ["/** @type {import('@countersign/server').ConfigInput} */\nexport default {", '}']
+  return `// Countersign's configuration. Every mistake in it is named by its place when the server starts.
+${open}
+${body(hashes)}
+${close}
+`
+}
+
+function body({ secretHash, apiKeyHash }: Hashes): string {
+  return `  // Where the server listens. Flags (--port 80) and variables (COUNTERSIGN_PORT) win over what is written here.
+  listen: { host: '127.0.0.1', port: 8080, managementPort: 8081 },
+
+  // The origin under which others reach it. Needed once it listens on more than this machine.
+  // publicUrl: 'https://auth.example.com',
+
+  // A folder that keeps everything in one database file. Without it, state is in memory.
+  // data: './data',
+
+  // Seals the signing keys in that file: 32 bytes, made by \`openssl rand -hex 32\`.
+  // masterKey: { env: 'COUNTERSIGN_MASTER_KEY' },
+
+  // A realm is one issuer with its own keys, clients and users.
+  realms: [
+    {
+      id: 'main',
+      displayName: 'Main',
+
+      // How its API spells OAuth: standard, keycloak, auth0, webcommander, or a document of your own.
+      dialects: ['standard'],
+
+      // What tokens may allow, and which APIs they are for.
+      scopes: ['read', 'write'],
+      audiences: ['orders'],
+      accessTokenLifetime: '15m',
+
+      clients: [
+        {
+          clientId: 'first-client',
+          displayName: 'First client',
+          // A secret is { env: 'NAME' }, { file: 'PATH' } or { hash: '...' }, never itself.
+          // Two may be live at once, so that they can be rotated: \`countersign hash\` makes the next one's hash.
+          secrets: [{ hash: '${secretHash}' }],
+          grants: ['client_credentials'],
+          scopes: ['read', 'write'],
+          defaultScopes: ['read'],
+          apiKeys: [{ id: 'first', key: { hash: '${apiKeyHash}' } }],
+        },
+      ],
+    },
+  ],
+
+  // APIs that are guarded: /apis/orders/... needs a token of the realm, and goes to the upstream.
+  apis: [
+    {
+      id: 'orders',
+      realm: 'main',
+      upstream: 'http://127.0.0.1:9000',
+      apiKey: 'optional',
+      // routes: [{ methods: ['POST'], path: '/orders', scopes: ['write'] }],
+    },
+  ],`
+}
