@@ -24,13 +24,13 @@ export function willba({ realm = 'willba', ...options }: ConfidentialOptions & {
   return preset('keycloak', realm, { auth: 'https://auth.willba.app', api: 'https://api.willba.app' }, options)
 }
 
-/** Wych's two headers on each call: `x-api-key`, and `authorisation` in its own spelling. */
+/** Wych's two headers on each call: `x-api-key`, and `authorisation` with `bearer` as its page spells them. */
 export const WYCH_DIALECT: DialectDocument = {
   extends: 'keycloak',
   name: 'wych',
   presentation: {
     token: [
-      { header: 'authorisation', scheme: 'Bearer' },
+      { header: 'authorisation', scheme: 'bearer' },
       { header: 'authorization', scheme: 'Bearer' },
     ],
     api_key: [{ header: 'x-api-key', scheme: null }],

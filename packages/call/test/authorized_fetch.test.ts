@@ -131,7 +131,7 @@ test("the caller's own copies of the credential headers are replaced, in every s
   await client.fetch(api.origin, { headers: { Authorization: 'Bearer theirs', Authorisation: 'Bearer theirs', 'X-API-Key': 'theirs' } })
   const headers = api.seen[0]?.headers
   assert.equal(headers?.authorization, undefined)
-  assert.equal(headers?.['authorisation'], 'Bearer token-1')
+  assert.equal(headers?.['authorisation'], 'bearer token-1')
   assert.equal(headers?.['x-api-key'], 'demo-key')
 })
 

@@ -1,44 +1,12 @@
 // `callsign` as a child process: what it prints, where, and with which exit code.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { generateKeyPairSync, sign } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { OAuthError } from '@countersign/protocol/oauth/error'
-import { serve, startApi, startProvider, tokens } from './fake_provider.ts'
-
-const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
-
-interface Ran {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-function callsign(args: readonly string[], { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string } = {}): Promise<Ran> {
-  const child = spawn(process.execPath, ['-C', 'source', MAIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...env } })
-  let [out, err] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text
-  })
-  child.stdin.on('error', () => undefined).end(stdin)
-  return new Promise((ended, failed) => {
-    child.on('error', failed).on('close', (code) => ended({ code, out, err }))
-  })
-}
-
-async function folder(t: TestContext): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'callsign-'))
-  t.after(() => rm(path, { recursive: true, force: true }))
-  return path
-}
+import type { Ran } from './callsign_process.ts'
+import { callsign, folder } from './callsign_process.ts'
+import { startApi, startProvider, tokens } from './fake_provider.ts'
 
 const ENV = { CALLSIGN_CLIENT_ID: 'ours', CALLSIGN_CLIENT_SECRET: 'env-secret' }
 
@@ -141,7 +109,7 @@ test('a demo preset works with its published credentials alone', async (t) => {
   const provider = await startProvider(t, 'keycloak', '/realms/partner/protocol/openid-connect/token')
   const { out, err } = await callsign(['token', '--preset', 'wych', '--demo', '--origin', provider.origin, '--format', 'header'])
   assert.equal(err, '')
-  assert.equal(out, 'authorisation: Bearer token-1\nx-api-key: demo-wych-api-key\n')
+  assert.equal(out, 'authorisation: bearer token-1\nx-api-key: demo-wych-api-key\n')
 })
 
 test('what does not work is one sentence with its mend, exit 1, and no secret', async (t) => {
@@ -189,73 +157,4 @@ test('fetch exits 22 on a refusal with --fail, and refuses a foreign origin', as
   assert.equal(foreign.code, 1)
   assert.match(foreign.err, /is not an allowed origin/)
   assert.equal(api.seen.length, 2)
-})
-
-const now = Math.floor(Date.now() / 1000)
-const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-const JWK = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256', use: 'sig' }
-
-function jwt(claims: Record<string, unknown>): string {
-  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const input = `${part({ alg: 'ES256', typ: 'at+jwt', kid: 'k1' })}.${part(claims)}`
-  return `${input}.${sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
-}
-
-test('decode says in words what a token claims, and that it has not verified it', async () => {
-  const token = jwt({
-    iss: 'https://i.example',
-    sub: 's',
-    aud: ['a', 'b'],
-    iat: now - 120,
-    exp: now + 3725,
-    scope: 'x y',
-    evil: '\u001b[2J\u202e',
-  })
-  const { code, out } = await callsign(['decode'], { stdin: `Bearer ${token}\n` })
-  assert.equal(code, 0)
-  assert.match(out, /^NOT verified/)
-  assert.match(out, /algorithm +ES256/)
-  assert.match(out, /issuer +https:\/\/i\.example\n/)
-  assert.match(out, /audience +a, b\n/)
-  assert.match(out, /issued +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d \(2 min( \d+ s)? ago\)/)
-  assert.match(out, /expires +\S+ \(in 1 h [12] min\)|expires +\S+ \(in 1 h/)
-  assert.match(out, /evil +\\u\{1b\}\[2J\\u\{202e\}\n/)
-  assert.match((await callsign(['decode', jwt({ exp: now - 90 })])).out, /EXPIRED 1 min/)
-})
-
-test('decode verifies with an issuer or a key set, and says why a token is not valid', async (t) => {
-  const origin = await serve(t, (incoming, outgoing) => {
-    const document = { issuer: origin, token_endpoint: `${origin}/token`, jwks_uri: `${origin}/jwks` }
-    if (incoming.url === '/jwks') return outgoing.end(JSON.stringify({ keys: [JWK] }))
-    return incoming.url === '/.well-known/openid-configuration' ? outgoing.end(JSON.stringify(document)) : outgoing.writeHead(404).end()
-  })
-  const file = join(await folder(t), 'jwks.json')
-  await writeFile(file, JSON.stringify({ keys: [JWK] }))
-  const good = jwt({ iss: origin, sub: 's', aud: 'api', iat: now, exp: now + 60 })
-  const forged = `${good.slice(0, -8)}AAAAAAAA`
-  const cases: [string, string[], number, RegExp][] = [
-    [good, ['--issuer', origin, '--audience', 'api'], 0, /^Verified: [^\n]*expired\.\n/],
-    [good, ['--jwks', file], 0, /^Verified[^\n]*Not checked: issuer \(--issuer\), audience/],
-    [good, ['--jwks', `${origin}/jwks`, '--audience', 'other'], 1, /^NOT valid: The token is for another audience/],
-    [forged, ['--issuer', origin], 1, /^NOT valid: The signature/],
-    [jwt({ iss: origin, aud: 'api', exp: now - 1 }), ['--jwks', file], 1, /^NOT valid: The token has expired/],
-    [
-      jwt({ iss: 'https://other.example', aud: 'api', exp: now + 60 }),
-      ['--issuer', origin],
-      1,
-      /^NOT valid: The token is from another issuer/,
-    ],
-  ]
-  for (const [token, args, code, sentence] of cases) {
-    const ran = await callsign(['decode', ...args], { stdin: token })
-    assert.equal(ran.code, code, ran.err)
-    assert.match(ran.out, sentence)
-  }
-})
-
-test('decode tells an opaque token from a broken one', async () => {
-  const [opaque, broken] = await Promise.all([callsign(['decode'], { stdin: 'abcdef' }), callsign(['decode'], { stdin: 'a.b.c' })])
-  assert.deepEqual([opaque.code, broken.code], [1, 1])
-  assert.match(opaque.err, /opaque token/)
-  assert.doesNotMatch(broken.err, /opaque/)
 })

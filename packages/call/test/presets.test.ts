@@ -47,7 +47,7 @@ test('each preset asks for its token as its page does, and shows it as its page 
       wych({ ...client, apiKey: 'K' }),
       'https://login.wych.app/realms/partner/protocol/openid-connect/token',
       { grant_type: 'client_credentials', client_id: 'id', client_secret: 'se cret' },
-      { authorisation: 'Bearer T', 'x-api-key': 'K' },
+      { authorisation: 'bearer T', 'x-api-key': 'K' },
     ],
     [
       wogeez(user),

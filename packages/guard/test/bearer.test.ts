@@ -234,6 +234,16 @@ test('a token that comes in many requests at once is verified once', async () =>
   assert.equal(atOnce(guard.check(get(bearer(token)))).allow, true)
 })
 
+test('a JWT that expires while its key is fetched is refused', async () => {
+  let now = NOW
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const guard = guardWith({ now: () => now, keys: { find: (kid, alg) => promise.then(() => keys.find(kid, alg)) } })
+  const verdict = guard.check(get(bearer(mint({ exp: NOW + 10 }))))
+  now = NOW + 10
+  resolve()
+  assert.equal(denied(await verdict).code, 'token_expired')
+})
+
 test('a token that expires or is revoked while its verification is under way is refused', async () => {
   for (const change of ['time', 'revocation']) {
     let now = NOW

@@ -67,13 +67,14 @@ test('a repeated API key is refused, even if both are the same', async () => {
   assert.equal((await send(guard, [...lines, 'x-api-key: one'])).status, 400)
 })
 
-test('a guard that remembers a token still sees the second carrier', () => {
+test('a guard that remembers a token still sees another scheme and a second carrier', () => {
   const guard = guardWith({ dialects: [standard, wych, webcommander] })
   assert.equal(atOnce(guard.check(get(bearer(token)))).allow, true)
   const twice = [{ authorisation: `bearer ${token}` }, { access_token: token }, { authorisation: 'bearer' }, { access_token: '' }]
   for (const more of twice) {
     assert.equal(denied(atOnce(guard.check(get({ ...bearer(token), ...more })))).code, 'invalid_request', JSON.stringify(more))
   }
+  assert.equal(denied(atOnce(guard.check(get({ authorization: `Digest ${token}` })))).code, 'missing_token')
   const listed = (...list: string[]) => atOnce(guard.check({ ...get(), headers: { authorization: list } }))
   assert.equal(listed(`Bearer ${token}`).allow, true)
   assert.equal(denied(listed(`Bearer ${token}`, `Bearer ${token}`)).code, 'invalid_request')

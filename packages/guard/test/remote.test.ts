@@ -114,18 +114,12 @@ const raw =
 const MISBEHAVIOUR: Readonly<Record<string, (origin: string) => Record<string, Answer>>> = {
   'is away': () => ({}),
   'describes another issuer': (origin) => ({
+    ...well(origin),
     '/realms/partner/.well-known/openid-configuration': json(metadata(origin, `${origin}/realms/other`)),
   }),
   'redirects its metadata': (origin) => ({
     '/realms/partner/.well-known/openid-configuration': redirect,
     '/realms/partner/elsewhere': json(metadata(origin)),
-  }),
-  'names an endpoint without https': (origin) => ({
-    '/realms/partner/.well-known/openid-configuration': json({
-      issuer: `${origin}/realms/partner`,
-      jwks_uri: 'http://keys.example/jwks',
-      introspection_endpoint: 'http://keys.example/introspect',
-    }),
   }),
   'answers introspection by a redirect': (origin) => ({
     ...well(origin),
@@ -166,6 +160,27 @@ for (const [what, answers] of Object.entries(MISBEHAVIOUR)) {
     })
   })
 }
+
+test('an endpoint that the metadata name without https is not asked', async () => {
+  const asked: string[] = []
+  const issuer = 'https://login.example'
+  const answer = {
+    issuer,
+    jwks_uri: 'http://login.example/jwks',
+    introspection_endpoint: 'http://login.example/introspect',
+    active: true,
+    keys: [],
+  }
+  const anything: typeof fetch = async (input) => {
+    assert.ok(typeof input === 'string')
+    asked.push(input)
+    return Response.json(answer)
+  }
+  const { keys, introspection } = portsFor('', { issuer, fetch: anything })
+  await assert.rejects(async () => introspection?.introspect('opaque'), TypeError)
+  await assert.rejects(async () => keys.find('kid', 'ES256'), TypeError)
+  assert.deepEqual(asked, ['https://login.example/.well-known/openid-configuration'])
+})
 
 test('an issuer that does not answer in time is given up', async () => {
   await withIssuer(

@@ -2,7 +2,7 @@
 // RFC 9110 section 7.6.1, RFC 9700 section 4.13, RFC 7239.
 import { isIdentityHeader } from '@countersign/guard/identity'
 
-/** Hop-by-hop fields, and those that only this hop may write. */
+/** Hop-by-hop fields, and those that only this hop may write: the latter in any spelling that CGI reads alike (`x_forwarded_for`). */
 const NEVER_FORWARDED = new Set([
   'connection',
   'keep-alive',
@@ -43,7 +43,7 @@ export function forwardedFields(rawHeaders: readonly string[], connection: strin
   const fields: string[] = []
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] ?? '').toLowerCase()
-    if (NEVER_FORWARDED.has(name) || stripped.has(name) || named.has(name) || isIdentityHeader(name)) continue
+    if (NEVER_FORWARDED.has(name.replaceAll(/[_.]/g, '-')) || stripped.has(name) || named.has(name) || isIdentityHeader(name)) continue
     fields.push(name, rawHeaders[i + 1] ?? '')
   }
   return fields

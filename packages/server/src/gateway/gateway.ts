@@ -5,11 +5,10 @@ import { identityHeaders } from '@countersign/guard/identity'
 import { readPath } from '@countersign/guard/path'
 import type { Allow, Deny, Verdict } from '@countersign/guard/verdict'
 import { problemBody } from '@countersign/guard/verdict'
-import { Pool } from 'undici'
 import type { Api } from '../model/api.ts'
 import { answerGatewayError } from './errors.ts'
 import { forwardedFields } from './fields.ts'
-import { forward } from './forward.ts'
+import type { Upstream } from './upstream.ts'
 
 export interface GuardedApi {
   readonly api: Api
@@ -37,23 +36,22 @@ export interface Route {
 
 interface Target {
   readonly guarded: GuardedApi
-  readonly pool: Pool
+  /** Opened at the first request. */
+  readonly upstream: () => Promise<Upstream>
+  readonly close: () => Promise<void>
   readonly basePath: string
   readonly stripped: ReadonlySet<string>
 }
-
-const UPSTREAM_CONNECTIONS = 256
-const UPSTREAM_TIMEOUT_MS = 60_000
-const CONNECT_TIMEOUT_MS = 5_000
 
 export function createGateway({ apis, onVerdict }: GatewayOptions): Gateway {
   const targets = apis.map(createTarget)
   const byHost = new Map(targets.flatMap((target) => target.guarded.api.hosts.map((host) => [host, target] as const)))
   const byPrefix = new Map(targets.map((target) => [target.guarded.api.prefix, target]))
+  const longest = Math.max(0, ...[...byPrefix.keys()].map((prefix) => prefix.length))
   return {
     find(host, path) {
       const target = byHost.get(host)
-      return target ? { target, prefixLength: 0 } : findByPrefix(byPrefix, path)
+      return target ? { target, prefixLength: 0 } : findByPrefix(byPrefix, longest, path)
     },
     handle(route, request, response) {
       const { guarded } = route.target
@@ -74,26 +72,32 @@ export function createGateway({ apis, onVerdict }: GatewayOptions): Gateway {
       else act(decided)
     },
     close: async () => {
-      await Promise.all(targets.map((target) => target.pool.close()))
+      await Promise.all(targets.map((target) => target.close()))
     },
   }
 }
 
 function createTarget(guarded: GuardedApi): Target {
   const { origin, pathname } = new URL(guarded.api.upstream)
-  const pool = new Pool(origin, {
-    connections: UPSTREAM_CONNECTIONS,
-    headersTimeout: UPSTREAM_TIMEOUT_MS,
-    bodyTimeout: UPSTREAM_TIMEOUT_MS,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-  })
-  const stripped = guarded.api.credentials === 'strip' ? new Set(guarded.guard.credentialHeaders) : new Set<string>()
-  return { guarded, pool, basePath: pathname.replace(/\/$/, ''), stripped }
+  let opening: Promise<Upstream> | undefined
+  const open = async (): Promise<Upstream> => (await import('./upstream.ts')).openUpstream(origin)
+  return {
+    guarded,
+    upstream: () => {
+      opening ??= open()
+      return opening
+    },
+    close: async () => (await opening)?.close(),
+    basePath: pathname.replace(/\/$/, ''),
+    stripped: guarded.api.credentials === 'strip' ? new Set(guarded.guard.credentialHeaders) : new Set(),
+  }
 }
 
-function findByPrefix(byPrefix: ReadonlyMap<string, Target>, path: string): Route | undefined {
+function findByPrefix(byPrefix: ReadonlyMap<string, Target>, longest: number, path: string): Route | undefined {
   // The longest prefix that ends at a slash: `/apis/a/b` is below `/apis/a`, and `/apis/ab` is not.
-  for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
+  // Nothing longer than the longest prefix is looked at: a path of thousands of slashes would cost their square.
+  const start = path.length > longest ? path.lastIndexOf('/', longest) : path.length
+  for (let end = start; end > 0; end = path.lastIndexOf('/', end - 1)) {
     const target = byPrefix.get(path.slice(0, end))
     if (target) return { target, prefixLength: end }
   }
@@ -108,7 +112,8 @@ async function pass(target: Target, url: string, verdict: Allow, request: Incomi
   for (const [name, value] of Object.entries(identityHeaders(verdict.principal))) fields.push(name, value)
   addForwarded(fields, request)
   const path = target.basePath + read.path + read.query
-  const failed = await forward(request, response, { pool: target.pool, path, fields, answerHeaders: verdict.headers })
+  const upstream = await target.upstream()
+  const failed = await upstream.forward(request, response, { path, fields, answerHeaders: verdict.headers })
   if (failed) answerGatewayError(response, failed)
 }
 

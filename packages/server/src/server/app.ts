@@ -1,5 +1,5 @@
 // The public listener: one node:http server whose requests go to the gateway or, through Fastify, to the issuer's endpoints.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import { MAX_BODY_BYTES } from '@countersign/protocol/oauth/parameters'
@@ -22,9 +22,12 @@ const REQUEST_TIMEOUT_MS = 30_000
 const HEADERS_TIMEOUT_MS = 10_000
 
 export function createApp({ mountTable, gateway, report }: AppOptions): FastifyInstance {
+  const bridge = createBridge(mountTable, report)
   const app = Fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
+    // An escape that Fastify cannot decode is a path like any other to us, and its own answer would echo it.
+    frameworkErrors: (_error, request, reply) => void bridge(request, reply),
     // Paths are looked up as sent; Fastify has one route and must not read them in its own way.
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
@@ -40,10 +43,20 @@ export function createApp({ mountTable, gateway, report }: AppOptions): FastifyI
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(/^/, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler((error: FastifyError, request, reply) => send(reply, refuseUnread(mountTable(), request, unreadBody(error, report))))
-  const bridge = createBridge(mountTable, report)
   app.all('/*', bridge)
   app.setNotFoundHandler(bridge)
+  // Whoever listens does it on the server itself, so Fastify would leave it open.
+  app.addHook('preClose', (done) => closeListener(app.server, done))
   return app
+}
+
+/** No new connections; those that are open end with the answer they are at. */
+function closeListener(server: Server, done: () => void): void {
+  if (!server.listening) return done()
+  server.prependListener('request', (_request, response: ServerResponse) => response.setHeader('connection', 'close'))
+  // A connection whose answer was under way is idle after it: it waits no five seconds for another request.
+  server.keepAliveTimeout = 1
+  server.close(() => done())
 }
 
 /** Fastify's own refusals (body too large, length mismatch, bad content type) in OAuth's words. */

@@ -31,12 +31,15 @@ export function createMountTable(realms: readonly RealmContext[]): MountTable {
   }
   const at = (host: string, path: string): Mounted | undefined => byHost.get(host)?.get(path) ?? anywhere.get(path)
   return {
-    find: (host, path) => at(host, path) ?? (path.endsWith('.pem') ? at(host, path.replace(/[^/]+\.pem$/, '{kid}.pem')) : undefined),
+    find: (host, path) => at(host, path) ?? (path.endsWith(PEM) ? at(host, `${path.slice(0, path.lastIndexOf('/') + 1)}{kid}${PEM}`) : undefined),
   }
 }
 
+const PEM = '.pem'
+
 /** @param issuerPath path part of the realm's issuer here: RFC 8414 and RFC 8615 put it behind the well-known name. */
 function mountAll(paths: Map<string, Mounted>, context: RealmContext, issuerPath: string, rooted: boolean): void {
+  const slash = context.realm.issuer.endsWith('/')
   for (const dialect of context.dialects) {
     for (const name of ENDPOINT_NAMES) {
       const mounted: Mounted = { context, dialect, name, endpoint: ENDPOINTS[name] }
@@ -48,6 +51,8 @@ function mountAll(paths: Map<string, Mounted>, context: RealmContext, issuerPath
       if (name === 'metadata') {
         for (const wellKnown of WELL_KNOWN) {
           add(paths, `${wellKnown}${issuerPath}`, mounted)
+          // RFC 8414 section 3.1 has the slash at an issuer's end removed; clients forget to.
+          if (slash) add(paths, `${wellKnown}${issuerPath}/`, mounted)
           add(paths, `${issuerPath}${wellKnown}`, mounted)
         }
       }

@@ -11,8 +11,9 @@ let demo: TestServer
 before(async () => {
   ;[market, demo] = await Promise.all([startMarket(), startDemo()])
 })
+const dbg=(l:string)=>process.stderr.write(l+"\n")
 after(async () => {
-  await Promise.all([market.close(), demo.close()])
+  await Promise.all([market.close().then(()=>dbg("m")), demo.close().then(()=>dbg("d"))])
   assert.deepEqual([...market.reports, ...demo.reports], [])
 })
 

@@ -1,0 +1,55 @@
+// Load on one token endpoint: keep-alive connections that each send the next request once the last one is answered.
+// wrk makes it where it is installed, since it costs the machine least; otherwise our own generator in a process of its own.
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+export interface Load {
+  readonly url: string
+  /** Form-encoded body of each request. */
+  readonly body: string
+  readonly connections: number
+  readonly seconds: number
+}
+
+export interface LoadResult {
+  readonly requests: number
+  readonly seconds: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  /** Answers that were not 2xx, and broken connections. */
+  readonly failures: number
+}
+
+export interface Loader {
+  readonly name: string
+  readonly run: (load: Load) => Promise<LoadResult>
+}
+
+export function findLoader(): Loader {
+  const wrk = spawnSync('wrk', ['-v'], { encoding: 'utf8' })
+  if (wrk.error) return { name: 'built-in generator (wrk is not installed)', run: runGenerator }
+  return { name: /wrk \S+/.exec(wrk.stdout)?.[0] ?? 'wrk', run: runWrk }
+}
+
+const SCRIPT = fileURLToPath(new URL('./token_request.lua', import.meta.url))
+const GENERATOR = fileURLToPath(new URL('./generator.ts', import.meta.url))
+
+function runWrk({ url, body, connections, seconds }: Load): Promise<LoadResult> {
+  const args = ['-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '-s', SCRIPT, url]
+  return resultOf('wrk', args, { BENCH_BODY: body })
+}
+
+function runGenerator(load: Load): Promise<LoadResult> {
+  return resultOf(process.execPath, [GENERATOR], { BENCH_LOAD: JSON.stringify(load) })
+}
+
+async function resultOf(command: string, args: readonly string[], env: Record<string, string>): Promise<LoadResult> {
+  const child = spawn(command, args, { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
+  await once(child, 'close')
+  const line = /^RESULT (\{.*\})$/m.exec(said)?.[1]
+  if (line === undefined) throw new Error(`the load generator gave no result: ${said}`)
+  return JSON.parse(line) as LoadResult
+}

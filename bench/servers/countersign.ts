@@ -1,0 +1,40 @@
+// Countersign as an operator runs it: the program itself, from its sources like `npm start`, with a database file behind it.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ALGORITHMS, AUDIENCE, type BenchAlgorithm, CLIENT_ID, CLIENT_SECRET, LIFETIME } from './asked.ts'
+
+export interface CountersignFolder {
+  /** Arguments after `node` for serving the benchmark's two realms; ports are the caller's. */
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  remove(): Promise<void>
+}
+
+export const tokenPath = (algorithm: BenchAlgorithm): string => `/realms/${realmOf(algorithm)}/oauth2/token`
+
+const realmOf = (algorithm: BenchAlgorithm): string => algorithm.toLowerCase()
+
+const MAIN = fileURLToPath(new URL('../../packages/server/src/cli/main.ts', import.meta.url))
+
+export const SERVE: readonly string[] = ['-C', 'source', MAIN, 'serve']
+
+/** A folder of its own with configuration and data. One realm of the standard dialect for each algorithm. */
+export async function createFolder(algorithms: readonly BenchAlgorithm[] = ALGORITHMS): Promise<CountersignFolder> {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-bench-'))
+  const file = join(folder, 'countersign.json')
+  const realms = algorithms.map((algorithm) => ({
+    id: realmOf(algorithm),
+    algorithm,
+    audiences: [AUDIENCE],
+    accessTokenLifetime: LIFETIME,
+    clients: [{ clientId: CLIENT_ID, secret: { env: 'BENCH_SECRET' } }],
+  }))
+  await writeFile(file, JSON.stringify({ data: 'data', masterKey: { env: 'BENCH_MASTER_KEY' }, realms }))
+  return {
+    args: [...SERVE, '--config', file],
+    env: { BENCH_SECRET: CLIENT_SECRET, BENCH_MASTER_KEY: Buffer.alloc(32, 7).toString('base64url') },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  }
+}

@@ -1,0 +1,40 @@
+// `callsign` as a child process, for the tests of its commands.
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
+
+export interface Ran {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+export function callsign(
+  args: readonly string[],
+  { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string } = {},
+): Promise<Ran> {
+  const child = spawn(process.execPath, ['-C', 'source', MAIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...env } })
+  let [out, err] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text
+  })
+  child.stdin.on('error', () => undefined).end(stdin)
+  return new Promise((ended, failed) => {
+    child.on('error', failed).on('close', (code) => ended({ code, out, err }))
+  })
+}
+
+/** A folder that goes when the test ends. */
+export async function folder(t: TestContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'callsign-'))
+  t.after(() => rm(path, { recursive: true, force: true }))
+  return path
+}
