@@ -9,10 +9,14 @@ export interface CountersignFolder {
   /** Arguments after `node` for serving the benchmark's two realms; ports are the caller's. */
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** Holds the configuration, and the database in `data`. */
+  readonly folder: string
   remove(): Promise<void>
 }
 
 export const tokenPath = (algorithm: BenchAlgorithm): string => `/realms/${realmOf(algorithm)}/oauth2/token`
+
+export const jwksPath = (algorithm: BenchAlgorithm): string => `/realms/${realmOf(algorithm)}/.well-known/jwks.json`
 
 const realmOf = (algorithm: BenchAlgorithm): string => algorithm.toLowerCase()
 
@@ -21,10 +25,10 @@ const MAIN = fileURLToPath(new URL('../../packages/server/src/cli/main.ts', impo
 export const SERVE: readonly string[] = ['-C', 'source', MAIN, 'serve']
 
 /** A folder of its own with configuration and data. One realm of the standard dialect for each algorithm. */
-export async function createFolder(algorithms: readonly BenchAlgorithm[] = ALGORITHMS): Promise<CountersignFolder> {
+export async function createFolder(): Promise<CountersignFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-bench-'))
   const file = join(folder, 'countersign.json')
-  const realms = algorithms.map((algorithm) => ({
+  const realms = ALGORITHMS.map((algorithm) => ({
     id: realmOf(algorithm),
     algorithm,
     audiences: [AUDIENCE],
@@ -33,6 +37,7 @@ export async function createFolder(algorithms: readonly BenchAlgorithm[] = ALGOR
   }))
   await writeFile(file, JSON.stringify({ data: 'data', masterKey: { env: 'BENCH_MASTER_KEY' }, realms }))
   return {
+    folder,
     args: [...SERVE, '--config', file],
     env: { BENCH_SECRET: CLIENT_SECRET, BENCH_MASTER_KEY: Buffer.alloc(32, 7).toString('base64url') },
     remove: () => rm(folder, { recursive: true, force: true }),

@@ -11,9 +11,8 @@ let demo: TestServer
 before(async () => {
   ;[market, demo] = await Promise.all([startMarket(), startDemo()])
 })
-const dbg=(l:string)=>process.stderr.write(l+"\n")
 after(async () => {
-  await Promise.all([market.close().then(()=>dbg("m")), demo.close().then(()=>dbg("d"))])
+  await Promise.all([market.close(), demo.close()])
   assert.deepEqual([...market.reports, ...demo.reports], [])
 })
 
