@@ -64,7 +64,9 @@ async function checkToken({ name, url, jwks }: Contestant, algorithm: BenchAlgor
   const { access_token, expires_in } = (await response.json()) as { access_token?: string; expires_in?: number }
   if (access_token === undefined) throw new Error(`${name} gave no token: status ${response.status}`)
   const { payload } = await jwtVerify(access_token, createLocalJWKSet(jwks), { audience: AUDIENCE, typ: 'at+jwt', algorithms: [algorithm] })
-  if (payload['client_id'] !== CLIENT_ID || payload.jti === undefined || expires_in !== LIFETIME) throw new Error(`${name} gave another kind of token`)
+  // Some count the milliseconds that the signature took.
+  const lasting = expires_in === LIFETIME || expires_in === LIFETIME - 1
+  if (payload['client_id'] !== CLIENT_ID || payload.jti === undefined || !lasting) throw new Error(`${name} gave another kind of token`)
 }
 
 async function warmUp(contestants: readonly Contestant[], plan: IssuancePlan, loader: Loader, algorithm: BenchAlgorithm): Promise<void> {
@@ -146,6 +148,7 @@ function targetsOf(algorithm: BenchAlgorithm, rows: readonly IssuanceRow[]): Tar
     row('the best bare limit', 'limit', wanted.limit),
     row('oidc-provider', 'oidc-provider', wanted.oidcProvider),
     row('the best peer', 'peer', wanted.peer),
+    row('that peer, tuned by hand', 'tuned', wanted.peer),
   ]
 }
 

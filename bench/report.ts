@@ -29,12 +29,12 @@ export interface Target {
 /** One line a target, with whether it is met; what could not be measured is not met. */
 export function targetLines(targets: readonly Target[]): string {
   const rows = targets.map((target) => [
-    met(target) ? 'met' : 'MISSED',
     target.what,
     `${figure(target.measured)}${target.unit}`,
-    `(${target.sense} ${figure(target.bound)}${target.unit})`,
+    `${target.sense} ${figure(target.bound)}${target.unit}`,
+    met(target) ? 'met' : 'MISSED',
   ])
-  return table(['', 'target', 'measured', ''], rows)
+  return table(['target', 'measured', 'wanted', ''], rows)
 }
 
 export function met({ measured, bound, sense }: Target): boolean {

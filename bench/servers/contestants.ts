@@ -6,7 +6,8 @@ import type { BenchAlgorithm } from './asked.ts'
 import { createFolder, jwksPath, tokenPath } from './countersign.ts'
 import { spawnServer } from './server_process.ts'
 
-export type Role = 'ours' | 'limit' | 'oidc-provider' | 'peer'
+/** `tuned`: a peer whose operator moved signing to the thread pool by hand. */
+export type Role = 'ours' | 'limit' | 'oidc-provider' | 'peer' | 'tuned'
 
 export interface Contestant {
   readonly name: string
@@ -55,7 +56,8 @@ const PEERS: readonly PeerRow[] = [
   { name: 'bare node:http, signs in company', role: 'limit', file: 'bare.ts', way: 'batch' },
   { name: 'oidc-provider', role: 'oidc-provider', file: 'oidc_provider.ts', way: '' },
   { name: 'oauth2-server on Fastify, jose', role: 'peer', file: 'oauth2_server.ts', way: 'jose' },
-  { name: 'oauth2-server on Fastify, pool', role: 'peer', file: 'oauth2_server.ts', way: 'pool' },
+  { name: 'oauth2-server on Fastify, at once', role: 'peer', file: 'oauth2_server.ts', way: 'sync' },
+  { name: 'oauth2-server on Fastify, pool', role: 'tuned', file: 'oauth2_server.ts', way: 'pool' },
 ]
 
 async function startPeer({ name, role, file, way }: PeerRow, key: PeerKeyPair): Promise<Contestant> {

@@ -13,7 +13,8 @@ export class ConfigurationError extends Error {
  * `unreachable` no connection · `timeout` no answer in time · `redirected` the endpoint redirects, which is never followed ·
  * `unreadable_answer` too long, not of the dialect, or a token that cannot be used.
  */
-export type TokenFailureCode = OAuthErrorCode | 'unreachable' | 'timeout' | 'redirected' | 'unreadable_answer'
+export const TOKEN_FAILURE_CODES = ['unreachable', 'timeout', 'redirected', 'unreadable_answer'] as const
+export type TokenFailureCode = OAuthErrorCode | (typeof TOKEN_FAILURE_CODES)[number]
 
 export interface TokenFailure {
   readonly code: TokenFailureCode
@@ -51,7 +52,8 @@ export class TokenRequestFailed extends Error {
   }
 }
 
-export type DiscoveryFailureCode = 'unreachable' | 'not_found' | 'issuer_mismatch' | 'unreadable_answer'
+export const DISCOVERY_FAILURE_CODES = ['unreachable', 'not_found', 'issuer_mismatch', 'unreadable_answer'] as const
+export type DiscoveryFailureCode = (typeof DISCOVERY_FAILURE_CODES)[number]
 
 /** The issuer's metadata cannot be had or cannot be used. */
 export class DiscoveryFailed extends Error {
@@ -78,11 +80,15 @@ export class OriginNotAllowed extends Error {
   }
 }
 
-/**
- * `too_many` more than 5 in a row · `insecure` from https to http · `not_http` another scheme, or a URL with a user in it ·
- * `not_replayable` the body was a stream and is gone · `forbidden` the caller asked for `redirect: 'error'`.
- */
-export type RedirectRefusal = 'too_many' | 'insecure' | 'not_http' | 'not_replayable' | 'forbidden'
+export const REDIRECT_REFUSALS = {
+  too_many: 'there were more than 5 in a row',
+  insecure: 'it leads from https to http',
+  not_http: 'it leads to a URL that is not plain http or https',
+  not_replayable: 'the body of the request was a stream and cannot be sent again',
+  forbidden: 'the call forbids redirects',
+} as const
+
+export type RedirectRefusal = keyof typeof REDIRECT_REFUSALS
 
 /** The API redirected to where this client does not follow. */
 export class RedirectRefused extends Error {
@@ -93,7 +99,7 @@ export class RedirectRefused extends Error {
   readonly origin: string
 
   constructor(reason: RedirectRefusal, origin: string) {
-    super(`A redirect of ${origin} was not followed: ${REFUSALS[reason]}.`)
+    super(`A redirect of ${origin} was not followed: ${REDIRECT_REFUSALS[reason]}.`)
     this.reason = reason
     this.origin = origin
   }
@@ -107,11 +113,3 @@ const TEMPORARY: ReadonlySet<TokenFailureCode> = new Set([
   'server_error',
   'temporarily_unavailable',
 ])
-
-const REFUSALS: Readonly<Record<RedirectRefusal, string>> = {
-  too_many: 'there were more than 5 in a row',
-  insecure: 'it leads from https to http',
-  not_http: 'it leads to a URL that is not plain http or https',
-  not_replayable: 'the body of the request was a stream and cannot be sent again',
-  forbidden: 'the call forbids redirects',
-}

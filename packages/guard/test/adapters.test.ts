@@ -8,7 +8,7 @@ import test from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import express from 'express'
 import fastify from 'fastify'
-import { expressGuard } from '../src/adapters/express.ts'
+import { expressGuard, principalOf } from '../src/adapters/express.ts'
 import { fastifyGuard } from '../src/adapters/fastify.ts'
 import { guarded } from '../src/adapters/fetch.ts'
 import { nodeGuard } from '../src/adapters/node.ts'
@@ -37,8 +37,7 @@ const PROGRAMS: Readonly<Record<string, (guard: Guard, use: (call: Call) => Prom
     app.use(expressGuard(guard))
     const router = express.Router()
     router.get('/', (request, response) => {
-      const { auth } = request as typeof request & { auth?: { clientId: string } }
-      response.json({ client: auth?.clientId })
+      response.json({ client: principalOf(request)?.clientId })
     })
     router.post('/', express.text(), (request, response) => void response.send(request.body))
     app.use('/orders', router)

@@ -10,8 +10,6 @@ export interface ExpressRequest {
   readonly originalUrl: string
   readonly headers: IncomingFields
   readonly rawHeaders: readonly string[]
-  /** Set for the handlers that follow. */
-  auth?: Principal
 }
 
 export interface ExpressResponse {
@@ -29,7 +27,7 @@ export function expressGuard(guard: Guard): (request: ExpressRequest, response: 
       if (response.destroyed) return
       for (const [name, value] of Object.entries(verdict.headers)) response.setHeader(name, value)
       if (verdict.allow) {
-        request.auth = verdict.principal
+        Object.assign(request, { auth: verdict.principal })
         next()
       } else {
         response.statusCode = verdict.status
@@ -42,4 +40,9 @@ export function expressGuard(guard: Guard): (request: ExpressRequest, response: 
     if (answer instanceof Promise) answer.then(conclude).catch(fail)
     else conclude(answer)
   }
+}
+
+/** `request.auth` with its type, whatever other packages say `auth` is; undefined on routes that no guard stands before. */
+export function principalOf(request: object): Principal | undefined {
+  return (request as { readonly auth?: Principal }).auth
 }

@@ -30,10 +30,12 @@ export function readOptions<const Options extends ParseArgsOptionsConfig>(comman
     return values
   } catch (error) {
     if (error instanceof UsageError || !(error instanceof Error)) throw error
-    const option = /'([^']*)'/.exec(error.message)?.[1] ?? 'an option'
+    const option = /'([^' ]*)/.exec(error.message)?.[1] ?? '(unnamed)'
     const code = 'code' in error ? error.code : undefined
     if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') throw new UsageError(`There is no option '${option}': ${mend}.`)
-    if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') throw new UsageError(`The option '${option}' is not used like that: ${mend}.`)
+    if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
+      throw new UsageError(`The option '${option}' ${error.message.includes('missing') ? 'needs a value' : 'takes no value'}: ${mend}.`)
+    }
     throw error
   }
 }

@@ -71,7 +71,7 @@ function report(file: string, secret: string, key: string): string {
 function program(): string {
   const script = process.argv[1] ?? ''
   if (!script.endsWith('.ts')) return 'countersign'
-  const here = (path: string): string => quoted(relative('', path) || path)
+  const here = (path: string): string => quoted(relative('', path).startsWith('..') ? path : relative('', path))
   return `${here(process.execPath)} -C source ${here(script)}`
 }
 

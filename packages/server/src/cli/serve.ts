@@ -81,7 +81,7 @@ function readSwitch(name: string, value: string | undefined): boolean {
 }
 
 async function serve({ demo, file, flags }: Choice, upstream: string | undefined, io: Io): Promise<number> {
-  const loaded = await loadConfiguration({ file, demo: upstream === undefined ? undefined : { upstream }, flags, env: io.env })
+  const loaded = await loadConfiguration({ file, demo: upstream === undefined ? undefined : { upstream, issuers: demoIssuers(io) }, flags, env: io.env })
   for (const warning of loaded.warnings) io.err(`warning: ${warning}\n`)
   const stop = stopSignal(process)
   const server = await start(loaded)
@@ -91,6 +91,13 @@ async function serve({ demo, file, flags }: Choice, upstream: string | undefined
   if (drained) return 0
   io.err(`Some answers were not finished after ${DRAIN_MS / 1000} s and are cut off; nothing acknowledged is lost.\n`)
   process.exit(0)
+}
+
+/** For `npm run seeds`, which stands in front of the demo under the pages' own host names. */
+function demoIssuers({ env }: Io): 'local' | 'pages' {
+  const value = env['COUNTERSIGN_DEMO_ISSUERS'] || 'local'
+  if (value === 'local' || value === 'pages') return value
+  throw new UsageError('COUNTERSIGN_DEMO_ISSUERS must be local or pages.')
 }
 
 function hasColour({ env }: Io): boolean {

@@ -15,6 +15,17 @@ export async function findLiveToken(context: RealmContext, text: string): Promis
   return (await findAccessToken(context, text)) ?? findRefreshToken(context, text)
 }
 
+/**
+ * The token if giving it back ends anything: like `findLiveToken`, but a refresh token that is used up counts while its family lives.
+ * Whoever never got the answer to his last refresh has no other to give back.
+ */
+export async function findRevocableToken(context: RealmContext, text: string): Promise<LiveToken | undefined> {
+  const access = await findAccessToken(context, text)
+  if (access) return access
+  const found = await context.store.refreshTokens.find(context.realm.id, secretHash(text))
+  return found && found.revokedAt === null ? { kind: 'refresh_token', clientId: found.family.clientId, found } : undefined
+}
+
 export async function findAccessToken(context: RealmContext, text: string): Promise<(LiveToken & { kind: 'access_token' }) | undefined> {
   const claims = text.split('.').length === 3 ? await readJwtClaims(context, text) : await readOpaqueClaims(context, text)
   const clientId = claims && clientOf(claims)

@@ -45,9 +45,8 @@ function audiencesByDefault(realm: Realm, { defaultAudiences, client }: Authoriz
 
 function narrowScope(realm: Realm, authorization: Authorization, audience: readonly string[], parameters: Parameters): readonly string[] {
   const understood = scopesOf(realm, audience)
-  const text = parameters.get('scope')
-  if (text === undefined) return authorization.defaultScope.filter(understood)
-  const asked = readScope(text)
+  const asked = readScope(parameters.get('scope') ?? '').filter((name) => name !== OPENID || realm.scopes.includes(OPENID))
+  if (asked.length === 0) return authorization.defaultScope.filter(understood)
   for (const one of asked) {
     if (!authorization.scope.includes(one) || !understood(one)) {
       throw new OAuthError('invalid_scope', 'The scope has a value that is unknown, or that this client may not have.')
@@ -55,6 +54,9 @@ function narrowScope(realm: Realm, authorization: Authorization, audience: reado
   }
   return asked
 }
+
+/** Asks for an ID token, which only interactive flows give. Keycloak's clients send it always: ignored, as RFC 6749 section 3.3 allows. */
+const OPENID = 'openid'
 
 /** Whether some target API understands a scope; an API that lists none understands all of the realm's. */
 function scopesOf(realm: Realm, audience: readonly string[]): (scope: string) => boolean {

@@ -20,6 +20,8 @@ export interface AppOptions {
 
 const REQUEST_TIMEOUT_MS = 30_000
 const HEADERS_TIMEOUT_MS = 10_000
+/** Longer than the proxies and pools in front keep their connections, so that they close them and not we. */
+const KEEP_ALIVE_MS = 75_000
 
 export function createApp({ mountTable, gateway, report }: AppOptions): FastifyInstance {
   const bridge = createBridge(mountTable, report)
@@ -33,7 +35,7 @@ export function createApp({ mountTable, gateway, report }: AppOptions): FastifyI
     forceCloseConnections: 'idle',
     serverFactory: (handler) =>
       createServer(
-        { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: 32_768 },
+        { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: 32_768, keepAliveTimeout: KEEP_ALIVE_MS },
         (request, response) => {
           if (!gateway(request, response)) handler(request, response)
         },

@@ -8,6 +8,8 @@ import type { Gateway } from '../gateway/gateway.ts'
 import { createGateway } from '../gateway/gateway.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
 import { Directory } from '../issue/directory.ts'
+import { checkSeals } from '../issue/keys/key_ring.ts'
+import { SealError } from '../issue/keys/seal.ts'
 import { SigningQueue } from '../issue/mint/signing_queue.ts'
 import { RevocationList } from '../issue/revocation_list.ts'
 import type { Configuration } from '../model/configuration.ts'
@@ -16,6 +18,7 @@ import { openSqliteStore } from '../store/adapters/sqlite.ts'
 import { createApp } from './app.ts'
 import { applyConfiguration } from './apply.ts'
 import { hostOf } from './bridge.ts'
+import { ConfigError } from './config_error.ts'
 import { createManagement } from './management.ts'
 import type { Metrics } from './metrics.ts'
 import { createMetrics } from './metrics.ts'
@@ -47,7 +50,7 @@ export const DATABASE_FILE = 'countersign.db'
 /** Keys of so few realms are made at start; those of more when they are first needed. */
 const KEYS_MADE_AT_START = 32
 
-/** @throws StoreUnavailable, or the system's error for a port that cannot be had */
+/** @throws StoreUnavailable, ConfigError for a master key that does not fit, or the system's error for a port that cannot be had */
 export async function startServer(configuration: Configuration, options: ServeOptions): Promise<RunningServer> {
   const report = options.report ?? reportToStderr
   const { host, port, managementPort } = configuration.listen
@@ -59,7 +62,7 @@ export async function startServer(configuration: Configuration, options: ServeOp
   let state: State | undefined
   const app = createApp({
     mountTable: () => state?.table ?? NOTHING_MOUNTED,
-    gateway: (request, response) => takeForGateway(state, request, response),
+    gateway: (request, response) => (state ? takeForGateway(state, request, response) : answerStarting(response)),
     report,
   })
   const management = createManagement({
@@ -67,6 +70,7 @@ export async function startServer(configuration: Configuration, options: ServeOp
     ready: () => (state ? store.ready() : Promise.reject(new Error('starting'))),
   })
   try {
+    await checkMasterKey(store, configuration)
     await Promise.all([listen(app.server, host, port, () => app.ready()), listen(management, host, managementPort)])
     const settled = options.atPorts(portOf(app.server), portOf(management))
     await applyConfiguration(store, settled.realms)
@@ -123,8 +127,7 @@ function createState(configuration: Configuration, issuance: Issuance, metrics: 
 }
 
 /** A realm's own endpoints win over an API at the same host: WebCommander has both. */
-function takeForGateway(state: State | undefined, request: IncomingMessage, response: ServerResponse): boolean {
-  if (!state) return false
+function takeForGateway(state: State, request: IncomingMessage, response: ServerResponse): boolean {
   const url = request.url ?? '/'
   const mark = url.indexOf('?')
   const path = mark < 0 ? url : url.slice(0, mark)
@@ -133,6 +136,23 @@ function takeForGateway(state: State | undefined, request: IncomingMessage, resp
   if (!route || (route.prefixLength === 0 && state.table.find(host, path))) return false
   state.gateway.handle(route, request, response)
   return true
+}
+
+/** The ports must be open before the realms' issuers are known: until then no answer but this one would be true. */
+function answerStarting(response: ServerResponse): true {
+  const body = JSON.stringify({ title: 'Starting', status: 503, detail: 'The server is starting. Try again in a second.' })
+  const headers = { 'content-type': 'application/problem+json', 'cache-control': 'no-store', 'retry-after': '1' }
+  response.writeHead(503, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
+  return true
+}
+
+/** Before anything listens: with the wrong key every token request would fail, and a healthy process would hide it. */
+async function checkMasterKey({ signingKeys }: Store, { realms, masterKey }: Configuration): Promise<void> {
+  try {
+    for (const { realm } of realms) await checkSeals({ store: signingKeys, realmId: realm.id, masterKey })
+  } catch (error) {
+    throw error instanceof SealError ? new ConfigError([error.message]) : error
+  }
 }
 
 /** In the background: the first request of a realm waits for its key at most as long as making it takes. */

@@ -55,7 +55,7 @@ export function resolveListening(input: ConfigInput, source: ListenSource, findi
   return {
     listen: { host, port, managementPort, publicUrl: given ? resolvePublicUrl(given, findings) : defaultPublicUrl(host, port, findings) },
     publicUrlGiven: given !== undefined,
-    dataFolder: resolveData(input, source, findings),
+    dataFolder: resolveData(input, source),
   }
 }
 
@@ -103,10 +103,9 @@ function defaultPublicUrl(host: string, port: number, { mistakes }: Findings): s
   return originOf(host, port)
 }
 
-function resolveData(input: ConfigInput, { flags, env, folder, demo }: ListenSource, { mistakes }: Findings): string | null {
+function resolveData(input: ConfigInput, { flags, env, folder }: ListenSource): string | null {
   // A flag or variable starts where the operator stands, the file's own path at the file.
   const typed = first(['--data', flags.data], ['COUNTERSIGN_DATA', env['COUNTERSIGN_DATA']])
-  if (demo && typed) mistakes.push({ path: typed.name, message: 'does not go with --demo, which keeps its public credentials in memory: leave it out' })
   if (typed) return resolve(String(typed.value))
   return input.data === undefined ? null : resolve(folder, input.data)
 }

@@ -15,9 +15,14 @@ export interface TaskOptions {
 /** Returns what stops them. */
 export function startTasks({ issuance, contexts, report }: TaskOptions): () => void {
   const { directory, revocations, store, now } = issuance
+  // The directory tells of a change once; keys that could not be read then must be read at the next turn.
+  let keysAreStale = false
   const refresh = async (): Promise<void> => {
     await revocations.refresh(now())
-    if (await directory.refresh()) await Promise.all(contexts.map(({ keys }) => keys.reload()))
+    if (await directory.refresh()) keysAreStale = true
+    if (!keysAreStale) return
+    await Promise.all(contexts.map(({ keys }) => keys.reload()))
+    keysAreStale = false
   }
   const timers = [
     repeat(refresh, REFRESH_MS, (error) => report(error, 'changes by others cannot be read')),

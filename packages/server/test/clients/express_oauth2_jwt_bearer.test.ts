@@ -1,10 +1,13 @@
 // express-oauth2-jwt-bearer, Auth0's guard, in strict mode on an Express route with the tokens of the demo realm wave.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type AuthOptions, auth, requiredScopes } from 'express-oauth2-jwt-bearer'
+import type { AuthOptions } from 'express-oauth2-jwt-bearer'
+import { auth, requiredScopes } from 'express-oauth2-jwt-bearer'
 import { accessToken } from '../harness/demo.ts'
-import { startDemo, type TestServer } from '../harness/server.ts'
-import { type GuardedExpress, startExpress } from './express_server.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startDemo } from '../harness/server.ts'
+import type { GuardedExpress } from './express_server.ts'
+import { startExpress } from './express_server.ts'
 
 const AUDIENCE = 'https://api.wave.bemobi.com'
 
@@ -18,8 +21,8 @@ after(async () => {
   assert.deepEqual(demo.reports, [])
 })
 
-async function guarded(options: AuthOptions, forRoute = auth({ strict: true, ...options })): Promise<GuardedExpress> {
-  const api = await startExpress([], forRoute)
+async function guarded(options: AuthOptions): Promise<GuardedExpress> {
+  const api = await startExpress([], auth({ strict: true, ...options }))
   started.push(api)
   return api
 }
@@ -30,7 +33,11 @@ const WAYS: readonly (readonly [string, () => AuthOptions])[] = [
   ['an issuer base URL without a slash', () => ({ issuerBaseURL: `${demo.origin}/realms/wave` })],
   [
     'issuer and jwksUri',
-    () => ({ issuer: `${demo.origin}/realms/wave/`, jwksUri: `${demo.origin}/realms/wave/.well-known/jwks.json`, tokenSigningAlg: 'RS256' }),
+    () => ({
+      issuer: `${demo.origin}/realms/wave/`,
+      jwksUri: `${demo.origin}/realms/wave/.well-known/jwks.json`,
+      tokenSigningAlg: 'RS256',
+    }),
   ],
 ]
 
@@ -45,7 +52,9 @@ for (const [title, options] of WAYS) {
 test('express-oauth2-jwt-bearer refuses a caller without a token, and names no error', async () => {
   const api = await guarded({ audience: AUDIENCE, issuerBaseURL: `${demo.origin}/realms/wave/` })
   const refused = await api.call()
-  assert.deepEqual([refused.status, refused.challenge], [401, 'Bearer realm="api"'])
+  assert.equal(refused.status, 401)
+  assert.match(refused.challenge ?? '', /^Bearer realm="api"/)
+  assert.doesNotMatch(refused.challenge ?? '', /error=/)
 })
 
 test("express-oauth2-jwt-bearer refuses wave's token for another audience", async () => {
@@ -67,7 +76,10 @@ test("express-oauth2-jwt-bearer refuses willba's token, and wave's with another 
 })
 
 test("express-oauth2-jwt-bearer asks for a scope that wave's token lacks", async () => {
-  const api = await startExpress([auth({ strict: true, audience: AUDIENCE, issuerBaseURL: `${demo.origin}/realms/wave/` })], requiredScopes('orders:write'))
+  const api = await startExpress(
+    [auth({ strict: true, audience: AUDIENCE, issuerBaseURL: `${demo.origin}/realms/wave/` })],
+    requiredScopes('orders:write'),
+  )
   started.push(api)
   const refused = await api.call(await accessToken(demo.origin, 'wave'))
   assert.equal(refused.status, 403)

@@ -1,7 +1,8 @@
 // A real Express 5 application on a free port, guarded by somebody else's middleware.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import express, { type RequestHandler } from 'express'
+import type { RequestHandler } from 'express'
+import express from 'express'
 
 export interface GuardedExpress {
   /** The answer's status, body and challenge for a bearer token; without one nothing is presented. */

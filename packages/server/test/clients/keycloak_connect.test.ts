@@ -3,9 +3,12 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { after, before, mock, test } from 'node:test'
 import KeycloakConnect from 'keycloak-connect'
-import { accessToken } from '../harness/demo.ts'
-import { startDemo, type TestServer } from '../harness/server.ts'
-import { type GuardedExpress, startExpress } from './express_server.ts'
+import type { DemoRealm } from '../harness/demo.ts'
+import { accessToken, TOKEN_REQUESTS } from '../harness/demo.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startDemo } from '../harness/server.ts'
+import type { GuardedExpress } from './express_server.ts'
+import { startExpress } from './express_server.ts'
 
 let demo: TestServer
 let api: GuardedExpress
@@ -38,7 +41,7 @@ function forge(token: string, changes: object, signer?: (input: string) => Buffe
   return `${input}.${signer ? signer(input).toString('base64url') : signature}`
 }
 
-test("keycloak-connect opens the route to a willba token, and to no caller without one", async () => {
+test('keycloak-connect opens the route to a willba token, and to no caller without one', async () => {
   const opened = await api.call(await accessToken(demo.origin, 'willba'))
   assert.deepEqual([opened.status, opened.body], [200, 'opened'])
   assert.equal((await api.call()).status, 403)
@@ -75,18 +78,30 @@ test('keycloak-connect refuses a willba token after its 300 seconds, and opens t
   }
 })
 
-test("keycloak-connect reads the person's name and address at the userinfo endpoint of its realm", async () => {
-  const wogeez = new KeycloakConnect(
-    {},
-    {
-      realm: 'wogeez',
-      'auth-server-url': demo.origin,
-      resource: 'wogeez-api',
-      'bearer-only': true,
-      'ssl-required': 'external',
-      'confidential-port': 0,
-    },
-  )
-  const person = await wogeez.grantManager.userInfo<string, Record<string, unknown>>(await accessToken(demo.origin, 'wogeez'))
+/** The library as a client of its own; its types leave the secret out, its configuration does not. */
+const asClient = (realm: DemoRealm, credentials?: { readonly secret: string }): KeycloakConnect.GrantManager => {
+  const config = {
+    realm,
+    'auth-server-url': demo.origin,
+    resource: TOKEN_REQUESTS[realm]['client_id'] ?? '',
+    'bearer-only': true,
+    'ssl-required': 'external',
+    'confidential-port': 0,
+    'public-client': credentials === undefined,
+    ...(credentials ? { credentials } : {}),
+  }
+  return new KeycloakConnect({}, config).grantManager
+}
+
+test("keycloak-connect gets a token for itself with its client's secret, and verifies it", async () => {
+  const manager = asClient('willba', { secret: 'YOUR_CLIENT_SECRET' })
+  const { access_token: token } = await manager.obtainFromClientCredentials(undefined, 'email')
+  assert.ok(token)
+  assert.equal(await manager.validateToken(token, 'Bearer'), token)
+  await assert.rejects(asClient('willba', { secret: 'wrong' }).obtainFromClientCredentials(undefined, 'email'), /^Error: 401/)
+})
+
+test("keycloak-connect reads the person's address at the userinfo endpoint of its realm", async () => {
+  const person = await asClient('wogeez').userInfo<string, Record<string, unknown>>(await accessToken(demo.origin, 'wogeez'))
   assert.equal(person['email'], 'your-username@example.com')
 })

@@ -2,7 +2,8 @@
 // a plain and with a difficult secret, a public one, a resource server that introspects, and a person.
 import { secretHash } from '../../src/model/secret_hash.ts'
 import type { ConfigInput } from '../../src/server/config_input.ts'
-import { startConfigured, type TestServer } from '../harness/server.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startConfigured } from '../harness/server.ts'
 
 export const AUDIENCE = 'https://api.market.example'
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import * as oauth from 'oauth4webapi'
-import { AUDIENCE, DIFFICULT, type Market, SHOP, startMarket } from './market.ts'
+import type { Market } from './market.ts'
+import { AUDIENCE, DIFFICULT, SHOP, startMarket } from './market.ts'
 
 let market: Market
 before(async () => {
@@ -13,6 +14,7 @@ after(async () => {
   assert.deepEqual(market.reports, [])
 })
 
+// oxlint-disable-next-line typescript/no-deprecated -- marked so as a warning; the server is on loopback
 const INSECURE = { [oauth.allowInsecureRequests]: true }
 
 async function discover(algorithm: 'oidc' | 'oauth2' = 'oauth2'): Promise<oauth.AuthorizationServer> {
@@ -54,7 +56,7 @@ for (const client of [SHOP, DIFFICULT]) {
 test('oauth4webapi refuses the token for another audience, and a token whose claims were changed', async () => {
   const as = await discover()
   const { access_token: token } = await clientCredentials(as, SHOP)
-  await assert.rejects(validate(as, token, 'https://elsewhere.example'), oauth.WWWAuthenticateChallengeError.prototype.constructor)
+  await assert.rejects(validate(as, token, 'https://elsewhere.example'), /unexpected JWT "aud"/)
   const [header, payload = '', signature] = token.split('.')
   const claims: object = JSON.parse(Buffer.from(payload, 'base64url').toString())
   const widened = Buffer.from(JSON.stringify({ ...claims, scope: 'orders:write' })).toString('base64url')

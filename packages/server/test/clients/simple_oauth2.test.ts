@@ -1,11 +1,14 @@
 // simple-oauth2, which knows paths and no discovery: both its grants, refresh and revocation, in the header and in the body, form and JSON.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { ClientCredentials, type ModuleOptions, ResourceOwnerPassword } from 'simple-oauth2'
+import type { ModuleOptions } from 'simple-oauth2'
+import { ClientCredentials, ResourceOwnerPassword } from 'simple-oauth2'
 import { presentation, TOKEN_PATHS, TOKEN_REQUESTS } from '../harness/demo.ts'
 import { send } from '../harness/http.ts'
-import { startDemo, type TestServer } from '../harness/server.ts'
-import { ADA, DIFFICULT, type Market, PATHS, SHOP, startMarket } from './market.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startDemo } from '../harness/server.ts'
+import type { Market } from './market.ts'
+import { ADA, DIFFICULT, PATHS, SHOP, startMarket } from './market.ts'
 
 let market: Market
 let demo: TestServer

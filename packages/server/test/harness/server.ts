@@ -24,8 +24,13 @@ export async function startDemo(issuers: 'local' | 'pages' = 'local'): Promise<T
   upstream.listen(0, '127.0.0.1')
   await once(upstream, 'listening')
   const { port } = upstream.address() as AddressInfo
-  const server = await start({ demo: { upstream: `http://127.0.0.1:${port}`, issuers } })
-  return { ...server, close: async () => void (await Promise.all([server.close(), new Promise((done) => upstream.close(done))])) }
+  try {
+    const server = await start({ demo: { upstream: `http://127.0.0.1:${port}`, issuers } })
+    return { ...server, close: async () => void (await Promise.all([server.close(), new Promise((done) => upstream.close(done))])) }
+  } catch (error) {
+    upstream.close()
+    throw error
+  }
 }
 
 /** A configuration as an operator writes it, in this process. */

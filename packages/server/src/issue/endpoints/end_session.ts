@@ -3,7 +3,7 @@ import { OAuthError } from '@countersign/protocol/oauth/error'
 import { authenticateClient } from '../client_auth/authenticate.ts'
 import type { Endpoint } from '../context.ts'
 import { required } from '../grants/grant.ts'
-import { findLiveToken } from '../live_token.ts'
+import { findRevocableToken } from '../live_token.ts'
 import { killFamily } from '../mint/refresh_token.ts'
 
 export const endSession: Endpoint = {
@@ -12,7 +12,7 @@ export const endSession: Endpoint = {
   async answer(context, dialect, wire) {
     const request = dialect.tokenRequest.read(wire)
     const client = await authenticateClient(context, dialect, request)
-    const live = await findLiveToken(context, required(request.parameters, 'refresh_token'))
+    const live = await findRevocableToken(context, required(request.parameters, 'refresh_token'))
     if (live?.kind === 'refresh_token') {
       if (live.clientId !== client.clientId) throw new OAuthError('invalid_grant', 'The token was issued to another client.')
       await killFamily(context, live.found.family)

@@ -6,7 +6,7 @@ import type { Revocation } from '../../model/token.ts'
 import { authenticateClient } from '../client_auth/authenticate.ts'
 import type { Endpoint, RealmContext } from '../context.ts'
 import { required } from '../grants/grant.ts'
-import { findLiveToken } from '../live_token.ts'
+import { findRevocableToken } from '../live_token.ts'
 import { killFamily } from '../mint/refresh_token.ts'
 import { jsonResponse } from './json_response.ts'
 
@@ -15,7 +15,7 @@ export const revocation: Endpoint = { methods: ['POST'], query: false, answer: a
 async function answerRevocation(context: RealmContext, dialect: CompiledDialect, wire: WireRequest): Promise<WireResponse> {
   const request = dialect.tokenRequest.read(wire)
   const client = await authenticateClient(context, dialect, request)
-  const live = await findLiveToken(context, required(request.parameters, 'token'))
+  const live = await findRevocableToken(context, required(request.parameters, 'token'))
   // Unknown and dead tokens are as good as revoked (RFC 7009 section 2.2).
   if (!live) return jsonResponse({})
   if (live.clientId !== client.clientId) throw new OAuthError('invalid_grant', 'The token was issued to another client.')

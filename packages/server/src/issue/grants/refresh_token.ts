@@ -21,7 +21,7 @@ export const refreshToken: Grant = {
     const rights = rightsOf(client)
     // Never wider than at the first grant, and never wider than the client's rights of today.
     const scope = found.family.scope.filter((name) => rights.scope.includes(name))
-    const audiences = found.family.audience.filter((name) => rights.audiences.length === 0 || rights.audiences.includes(name))
+    const audiences = found.family.audience.filter((name) => rights.audiences.includes(name) || name === context.realm.issuer)
     return { client, subject: { kind: 'user', user }, scope, defaultScope: scope, audiences, defaultAudiences: audiences, refresh: found }
   },
 }

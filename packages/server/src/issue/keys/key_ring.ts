@@ -57,6 +57,11 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   }
 }
 
+/** Nothing is made or kept. @throws SealError if the master key does not open every key that the realm still signs with */
+export async function checkSeals({ store, realmId, masterKey }: Pick<KeyRingOptions, 'store' | 'realmId' | 'masterKey'>): Promise<void> {
+  for (const key of await store.list(realmId)) if (key.retiredAt === null) unseal(key.privateKey, masterKey, sealName(key))
+}
+
 async function loadKeys(options: KeyRingOptions): Promise<Loaded> {
   const keys = await keysWithOneThatSigns(options)
   const signing = keys.findLast((key) => signs(key, options))

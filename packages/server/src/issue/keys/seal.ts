@@ -24,13 +24,13 @@ export function seal(text: string, masterKey: Uint8Array | null, name: string, n
 export function unseal(stored: string, masterKey: Uint8Array | null, name: string): string {
   if (stored.startsWith(PLAIN)) return stored.slice(PLAIN.length)
   if (!stored.startsWith(SEALED)) throw new SealError('A stored signing key is in a form this version does not know.')
-  if (masterKey === null) throw new SealError('The signing keys are sealed: give the master key they were sealed under (masterKey).')
+  if (masterKey === null) throw new SealError('The signing keys are sealed: give the key they were sealed under as masterKey.')
   const bytes = Buffer.from(stored.slice(SEALED.length), 'base64url')
   try {
     const decipher = createDecipheriv('aes-256-gcm', masterKey, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
     decipher.setAAD(Buffer.from(name)).setAuthTag(bytes.subarray(-TAG_BYTES))
     return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8')
   } catch (cause) {
-    throw new SealError('A signing key cannot be opened: the master key is not the one it was sealed under.', { cause })
+    throw new SealError('The signing keys cannot be opened: masterKey is not the key they were sealed under, so give that one.', { cause })
   }
 }

@@ -1,5 +1,5 @@
 // The SQLite adapter: one connection, reads at once, writes in group commits. The only file that knows node:sqlite.
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { StatementSync } from 'node:sqlite'
@@ -55,8 +55,16 @@ interface Connection {
 
 /** Made before SQLite gets to it, since SQLite would take the umask's mode; its -wal and -shm files take the mode from the file. */
 const createFile = (place: string): void => {
-  mkdirSync(dirname(place), { recursive: true, mode: 0o700 })
+  createFolder(dirname(place))
   closeSync(openSync(place, 'a', 0o600))
+}
+
+/** From the top down, one by one: Node's own `recursive` never ends where the file system answers ENOENT to mkdir, as /proc does. */
+const createFolder = (folder: string): void => {
+  if (existsSync(folder)) return
+  const parent = dirname(folder)
+  if (parent !== folder) createFolder(parent)
+  mkdirSync(folder, { mode: 0o700 })
 }
 
 const connect = (place: string): Connection => {

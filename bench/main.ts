@@ -1,0 +1,64 @@
+// npm run bench: issuance, verification and start-up, beside their peers and against their targets, in one run.
+import { writeFile } from 'node:fs/promises'
+import { availableParallelism, cpus } from 'node:os'
+import { type IssuancePlan, measureIssuance } from './issuance.ts'
+import { findLoader } from './load/loader.ts'
+import { type BenchOptions, readOptions, type Section, USAGE } from './options.ts'
+import { met, say, type Target } from './report.ts'
+import { measureStartup, type StartupPlan } from './startup.ts'
+import { measureVerification, type VerificationPlan } from './verification.ts'
+
+interface Plan {
+  readonly issuance: IssuancePlan
+  readonly verification: VerificationPlan
+  readonly startup: StartupPlan
+}
+
+const FULL: Plan = {
+  issuance: { rounds: 3, warmupSeconds: 2, seconds: 2, secondsAlone: 1 },
+  verification: { rounds: 2, millis: 600 },
+  startup: { runs: 10, restSeconds: 5 },
+}
+
+const QUICK: Plan = {
+  issuance: { rounds: 1, warmupSeconds: 1, seconds: 1, secondsAlone: 1 },
+  verification: { rounds: 1, millis: 100 },
+  startup: { runs: 2, restSeconds: 1 },
+}
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = optionsOf(args)
+  if (options === undefined) return 2
+  if (options === 'help') {
+    say(USAGE)
+    return 0
+  }
+  const loader = findLoader()
+  const machine = `${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}`
+  say(`${machine}, load by ${loader.name}${options.quick ? ', quick: not for quoting' : ''}`)
+  const plan = options.quick ? QUICK : FULL
+  const sections: Readonly<Record<Section, () => Promise<{ readonly targets: readonly Target[] }>>> = {
+    issuance: () => measureIssuance(plan.issuance, loader),
+    verification: () => measureVerification(plan.verification),
+    startup: () => measureStartup(plan.startup),
+  }
+  const results: Record<string, { readonly targets: readonly Target[] }> = {}
+  for (const section of options.sections) results[section] = await sections[section]()
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ machine, loader: loader.name, quick: options.quick, ...results }, null, 2)}\n`)
+  const targets = Object.values(results).flatMap((result) => result.targets)
+  const missed = targets.filter((target) => !met(target))
+  say(`\n${targets.length - missed.length} of ${targets.length} targets met`)
+  // A figure is not a test: on a busy machine it says more about the machine.
+  return 0
+}
+
+function optionsOf(args: readonly string[]): BenchOptions | 'help' | undefined {
+  try {
+    return readOptions(args)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`)
+    return undefined
+  }
+}

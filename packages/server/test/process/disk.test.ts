@@ -1,0 +1,235 @@
+// A disk that fails: at the start one sentence and exit 2, while serving an honest 503 for what needs a write and for nothing else.
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { before, test } from 'node:test'
+import { secretHash } from '../../src/model/secret_hash.ts'
+import type { RealmInput } from '../../src/server/config_input.ts'
+import type { Answer } from '../harness/http.ts'
+import { basic, postForm, send } from '../harness/http.ts'
+import { complaint, isOneSentence, run, serve, temporaryFolder } from './program.ts'
+import { callApi, clientCredentials, DESK, isActive, jwks, refresh, revoke, signIn, startUpstream, TILL, tokensOf, writeShop } from './shop.ts'
+import { NO_SMALL_DISK, smallDisk } from './small_disk.ts'
+
+const NOBODY = 65_534
+const IS_ROOT = process.getuid?.() === 0
+
+/** Its errors have other names. */
+const ODD = { clientId: 'odd', secret: 'odd-secret-of-the-process-tests' }
+const odd: RealmInput = {
+  id: 'odd',
+  audiences: ['https://api.odd.example'],
+  dialects: [
+    {
+      extends: 'standard',
+      name: 'odd',
+      error: {
+        members: [
+          { name: 'fault', from: 'error' },
+          { name: 'why', from: 'error_description' },
+        ],
+      },
+    },
+  ],
+  clients: [{ clientId: ODD.clientId, secret: { hash: secretHash(ODD.secret) }, tokenFormat: 'opaque' }],
+}
+
+let config: string
+before(async () => {
+  const folder = temporaryFolder()
+  config = await writeShop(folder, await startUpstream(), { realms: [odd] })
+  // For the tests that run the program as another user.
+  chmodSync(folder, 0o755)
+})
+
+const start = (data: string, uid?: number) =>
+  run(['serve', '--config', config, '--port', '0', '--management-port', '0', '--data', data], uid === undefined ? {} : { uid }).ended
+
+/** Starts on the folder, which must be refused in one sentence with `path` in it. */
+const assertRefused = async (data: string, mention: string | RegExp, uid?: number): Promise<void> => {
+  const ending = await start(data, uid)
+  const sentence = complaint(ending)
+  assert.deepEqual([ending.code, ending.stdout], [2, ''], ending.stderr)
+  assert.ok(isOneSentence(sentence), sentence)
+  if (typeof mention === 'string') assert.ok(sentence.includes(mention), sentence)
+  else assert.match(sentence, mention)
+}
+
+test('a data folder that cannot be written is one sentence at the start', { timeout: 60_000 }, async () => {
+  const parent = temporaryFolder()
+  chmodSync(parent, 0o755)
+  const uid = IS_ROOT ? NOBODY : undefined
+  const unwritable = join(parent, 'unwritable')
+  mkdirSync(unwritable)
+  chmodSync(unwritable, 0o555)
+  await assertRefused(unwritable, unwritable, uid)
+  await assertRefused(join(unwritable, 'below'), unwritable, uid)
+
+  const readOnly = join(parent, 'read-only')
+  mkdirSync(readOnly)
+  writeFileSync(join(readOnly, 'countersign.db'), '')
+  chmodSync(join(readOnly, 'countersign.db'), 0o444)
+  await assertRefused(readOnly, readOnly, uid)
+  chmodSync(unwritable, 0o755)
+})
+
+test('a data path that is a file, or lies below one, is one sentence at the start', { timeout: 60_000 }, async () => {
+  const file = join(temporaryFolder(), 'file')
+  writeFileSync(file, 'no folder')
+  await assertRefused(file, file)
+  await assertRefused(join(file, 'below'), file)
+  assert.equal(readFileSync(file, 'utf8'), 'no folder')
+})
+
+test('a database file that is none, is somebody else’s, newer or damaged is one sentence at the start, and is left as it is', { timeout: 60_000 }, async () => {
+  const folderWith = (make: (file: string) => void): string => {
+    const folder = temporaryFolder()
+    make(join(folder, 'countersign.db'))
+    return folder
+  }
+  const database = (file: string, sql: string): void => {
+    const db = new DatabaseSync(file)
+    db.exec(sql)
+    db.close()
+  }
+  const text = folderWith((file) => writeFileSync(file, 'This is no database, however long one looks at it. '.repeat(100)))
+  await assertRefused(text, /countersign\.db is not a Countersign database/)
+  assert.match(readFileSync(join(text, 'countersign.db'), 'utf8'), /^This is no database/)
+  await assertRefused(
+    folderWith((file) => database(file, 'CREATE TABLE accounts (id INTEGER PRIMARY KEY)')),
+    /countersign\.db is not a Countersign database/,
+  )
+  await assertRefused(
+    folderWith((file) => mkdirSync(file)),
+    'countersign.db',
+  )
+
+  const ours = temporaryFolder()
+  await (await serve(['--config', config, '--data', ours])).end('SIGTERM')
+  const file = join(ours, 'countersign.db')
+  const sound = readFileSync(file)
+  await assertRefused(
+    folderWith((copy) => {
+      writeFileSync(copy, sound)
+      database(copy, 'INSERT INTO schema_version (version) VALUES (1000)')
+    }),
+    /newer Countersign/,
+  )
+  const cut = folderWith((copy) => {
+    writeFileSync(copy, sound)
+    truncateSync(copy, 4096)
+  })
+  await assertRefused(cut, /countersign\.db is damaged/)
+})
+
+test('a disk that is full or read-only at the start is one sentence', { timeout: 60_000 }, async (context) => {
+  const disk = smallDisk(1)
+  if (disk === undefined) return context.skip(NO_SMALL_DISK)
+  const refused: number[] = []
+  // From no space at all to enough: wherever it runs out on the way, it is told in the same manner.
+  for (const leave of [0, 8192, 65_536, 131_072, 262_144]) {
+    const data = join(disk.folder, `data-${leave}`)
+    disk.fill(leave)
+    const program = run(['serve', '--config', config, '--port', '0', '--management-port', '0', '--data', data])
+    const serving = new Promise<'serving'>((resolve) => program.child.stdout.once('data', () => resolve('serving')))
+    if ((await Promise.race([serving, program.ended])) === 'serving') await program.end('SIGKILL')
+    else {
+      const ending = await program.ended
+      assert.deepEqual([ending.code, ending.stdout], [2, ''], ending.stderr)
+      assert.ok(isOneSentence(complaint(ending)) && complaint(ending).includes(data), ending.stderr)
+      refused.push(leave)
+    }
+    disk.free()
+  }
+  assert.ok(refused.includes(0) && !refused.includes(262_144), `refused with ${refused.join(', ')} bytes left`)
+
+  await (await serve(['--config', config, '--data', join(disk.folder, 'data')])).end('SIGTERM')
+  disk.lock()
+  await assertRefused(join(disk.folder, 'data'), /countersign\.db cannot be written/)
+})
+
+const MOST_TRIES = 200
+
+/** Asks until it is refused: the last blocks of a file may still take a small write. Gives back the answers before, all successes. */
+const untilRefused = async (asked: () => Promise<Answer>, names = { error: 'error', why: 'error_description' }): Promise<Answer[]> => {
+  const successes: Answer[] = []
+  for (let n = 0; n < MOST_TRIES; n += 1) {
+    const answer = await asked()
+    if (answer.status !== 200) {
+      assert.deepEqual([answer.status, answer.json[names.error]], [503, 'temporarily_unavailable'], answer.text)
+      assert.match(String(answer.json[names.why]), /^The server cannot reach its storage now\./)
+      assert.match(answer.headers.get('retry-after') ?? '', /^[1-9][0-9]*$/)
+      assert.doesNotMatch(answer.text, /countersign\.db|SQLITE|\/tmp/)
+      return successes
+    }
+    successes.push(answer)
+  }
+  return assert.fail(`the disk is full and ${MOST_TRIES} writes succeeded`)
+}
+
+const askOdd = (origin: string): Promise<Answer> =>
+  postForm(`${origin}/realms/odd/oauth2/token`, { grant_type: 'client_credentials' }, basic(ODD.clientId, ODD.secret))
+
+test('on a disk that fills up while serving, what needs a write answers 503, the rest goes on, and all recovers by itself', { timeout: 60_000 }, async (context) => {
+  const disk = smallDisk(8)
+  if (disk === undefined) return context.skip(NO_SMALL_DISK)
+  const args = ['--config', config, '--data', join(disk.folder, 'data')]
+  const server = await serve(args)
+  const { origin, managementOrigin } = server
+  const keys = await jwks(origin)
+  const opaque = [tokensOf(await clientCredentials(origin, TILL)).access]
+  const revoked: string[] = []
+  let chain = tokensOf(await signIn(origin))
+  const kept = tokensOf(await clientCredentials(origin, DESK)).access
+  assert.equal((await send(`${managementOrigin}/health/ready`)).status, 200)
+
+  disk.fill()
+  opaque.push(...(await untilRefused(() => clientCredentials(origin, TILL))).map((answer) => tokensOf(answer).access))
+  await untilRefused(() => signIn(origin))
+  await untilRefused(() => askOdd(origin), { error: 'fault', why: 'why' })
+  await untilRefused(async () => {
+    const answer = await refresh(origin, chain.refresh)
+    if (answer.status === 200) chain = tokensOf(answer)
+    return answer
+  })
+  let refusedToRevoke = ''
+  await untilRefused(async () => {
+    refusedToRevoke = tokensOf(await clientCredentials(origin, DESK)).access
+    const answer = await revoke(origin, DESK, refusedToRevoke)
+    if (answer.status === 200) revoked.push(refusedToRevoke)
+    return answer
+  })
+
+  for (let n = 0; n < 10; n += 1) {
+    const { access } = tokensOf(await clientCredentials(origin, DESK))
+    assert.equal((await callApi(origin, access)).status, 200)
+    assert.ok(await isActive(origin, access))
+  }
+  for (const token of [kept, ...opaque, refusedToRevoke]) {
+    assert.equal((await callApi(origin, token)).status, 200)
+    assert.ok(await isActive(origin, token))
+  }
+  for (const token of revoked) assert.equal((await callApi(origin, token)).status, 401)
+  const ready = await send(`${managementOrigin}/health/ready`)
+  assert.deepEqual([ready.status, ready.json['status']], [503, 'unavailable'])
+  assert.match(String(ready.json['reason']), /no space left/)
+  assert.equal((await send(`${managementOrigin}/health/live`)).status, 200)
+
+  disk.free()
+  assert.equal((await send(`${managementOrigin}/health/ready`)).status, 200)
+  opaque.push(tokensOf(await clientCredentials(origin, TILL)).access)
+  assert.equal((await askOdd(origin)).status, 200)
+  chain = tokensOf(await refresh(origin, chain.refresh))
+  assert.equal((await revoke(origin, DESK, refusedToRevoke)).status, 200)
+  revoked.push(refusedToRevoke)
+  const ending = await server.end('SIGKILL')
+  assert.match(complaint(ending), /There is no space left for /)
+
+  const again = await serve(args)
+  assert.deepEqual(await jwks(again.origin), keys)
+  for (const token of opaque) assert.ok(await isActive(again.origin, token))
+  for (const token of revoked) assert.equal((await callApi(again.origin, token)).status, 401)
+  assert.equal((await refresh(again.origin, chain.refresh)).status, 200)
+  await again.end('SIGTERM')
+})
