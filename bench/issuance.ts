@@ -1,9 +1,12 @@
 // Tokens a second: every contestant in turn, round after round, never two at once. One algorithm at a time, many connections and one.
 import { createLocalJWKSet, jwtVerify } from 'jose'
-import type { LoadResult, Loader } from './load/loader.ts'
-import { progress, progressDone, say, table, type Target, targetLines } from './report.ts'
-import { ALGORITHMS, AUDIENCE, type BenchAlgorithm, CLIENT_ID, LIFETIME, TOKEN_BODY } from './servers/asked.ts'
-import { type Contestant, type Role, startContestants } from './servers/contestants.ts'
+import type { Loader, LoadResult } from './load/loader.ts'
+import type { Target } from './report.ts'
+import { progress, progressDone, say, table, targetLines } from './report.ts'
+import type { BenchAlgorithm } from './servers/asked.ts'
+import { ALGORITHMS, AUDIENCE, CLIENT_ID, LIFETIME, TOKEN_BODY } from './servers/asked.ts'
+import type { Contestant, Role } from './servers/contestants.ts'
+import { startContestants } from './servers/contestants.ts'
 import { processorSeconds, residentMegabytes } from './servers/server_process.ts'
 import { median, pairedRatio } from './statistics.ts'
 

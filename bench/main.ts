@@ -1,12 +1,17 @@
 // npm run bench: issuance, verification and start-up, beside their peers and against their targets, in one run.
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
-import { type IssuancePlan, measureIssuance } from './issuance.ts'
+import type { IssuancePlan } from './issuance.ts'
+import { measureIssuance } from './issuance.ts'
 import { findLoader } from './load/loader.ts'
-import { type BenchOptions, readOptions, type Section, USAGE } from './options.ts'
-import { met, say, type Target } from './report.ts'
-import { measureStartup, type StartupPlan } from './startup.ts'
-import { measureVerification, type VerificationPlan } from './verification.ts'
+import type { BenchOptions, Section } from './options.ts'
+import { readOptions, USAGE } from './options.ts'
+import type { Target } from './report.ts'
+import { met, say } from './report.ts'
+import type { StartupPlan } from './startup.ts'
+import { measureStartup } from './startup.ts'
+import type { VerificationPlan } from './verification.ts'
+import { measureVerification } from './verification.ts'
 
 interface Plan {
   readonly issuance: IssuancePlan
@@ -46,7 +51,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const results: Record<string, { readonly targets: readonly Target[] }> = {}
   for (const section of options.sections) results[section] = await sections[section]()
-  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ machine, loader: loader.name, quick: options.quick, ...results }, null, 2)}\n`)
+  if (options.json !== undefined)
+    await writeFile(options.json, `${JSON.stringify({ machine, loader: loader.name, quick: options.quick, ...results }, null, 2)}\n`)
   const targets = Object.values(results).flatMap((result) => result.targets)
   const missed = targets.filter((target) => !met(target))
   say(`\n${targets.length - missed.length} of ${targets.length} targets met`)

@@ -14,7 +14,7 @@ export interface BenchOptions {
 
 export const USAGE = `Usage: npm run bench -- [OPTIONS]
 
-  --quick        about 30 seconds instead of 4 minutes
+  --quick        about a minute instead of 5
   --only NAME    ${SECTIONS.join(', ')}; may come several times
   --json FILE    write every figure there as well`
 

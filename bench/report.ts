@@ -6,9 +6,7 @@ export type Cell = string | number
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const texts = [head, ...rows.map((row) => row.map((cell) => (typeof cell === 'number' ? figure(cell) : cell)))]
   const widths = head.map((_, column) => Math.max(...texts.map((row) => (row[column] ?? '').length)))
-  return texts
-    .map((row) => `  ${row.map((text, column) => pad(text, widths[column] ?? 0, column === 0)).join('  ')}`.trimEnd())
-    .join('\n')
+  return texts.map((row) => `  ${row.map((text, column) => pad(text, widths[column] ?? 0, column === 0)).join('  ')}`.trimEnd()).join('\n')
 }
 
 /** Three digits that count, whole above 100. */

@@ -2,9 +2,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { progress, progressDone, say, table, type Target, targetLines } from './report.ts'
+import type { Target } from './report.ts'
+import { progress, progressDone, say, table, targetLines } from './report.ts'
 import { TOKEN_BODY } from './servers/asked.ts'
 import { createFolder, SERVE, tokenPath } from './servers/countersign.ts'
 import { residentMegabytes } from './servers/server_process.ts'
@@ -18,6 +20,7 @@ export interface StartupPlan {
 
 export interface StartupRow {
   readonly name: string
+  readonly held: boolean
   readonly firstTokenMs: readonly number[]
   readonly residentAtFirstToken: number
   readonly residentAtRest: number
@@ -34,21 +37,24 @@ interface Start {
   readonly env: Readonly<Record<string, string>>
   readonly path: string
   readonly body: string
+  /** Held to the targets; the others show what a start costs that happens once. */
+  readonly held: boolean
 }
 
 export async function measureStartup(plan: StartupPlan): Promise<StartupResult> {
   const folder = await createFolder()
   const fresh = await createFolder()
   const starts: readonly Start[] = [
-    { name: 'serve --demo', args: [...SERVE, '--demo'], env: {}, path: DEMO_PATH, body: DEMO_BODY },
-    { name: 'serve --config, ES256', args: folder.args, env: folder.env, path: tokenPath('ES256'), body: TOKEN_BODY },
-    { name: 'serve --config, ES256, first start', args: fresh.args, env: fresh.env, path: tokenPath('ES256'), body: TOKEN_BODY },
+    { name: 'serve --demo', args: [...SERVE, '--demo'], env: {}, path: DEMO_PATH, body: DEMO_BODY, held: true },
+    { name: 'serve --config', args: folder.args, env: folder.env, path: tokenPath('ES256'), body: TOKEN_BODY, held: true },
+    { name: 'serve --config, new database', args: fresh.args, env: fresh.env, path: tokenPath('ES256'), body: TOKEN_BODY, held: true },
+    { name: 'serve --demo, no compile cache', args: [...SERVE, '--demo'], env: NO_CACHE, path: DEMO_PATH, body: DEMO_BODY, held: false },
   ]
   const dataOf = (start: Start): string | undefined => (start.args === fresh.args ? `${fresh.folder}/data` : undefined)
   const found = starts.map((): { ms: number[]; first: number[]; rest: number[] } => ({ ms: [], first: [], rest: [] }))
   try {
-    // Makes the keys of the folder that is started again and again.
-    await startOnce(starts[1] as Start, 0)
+    // Fills the compile cache, and makes the keys of the folder that is started again and again.
+    for (const start of starts) await startOnce(start, 0)
     for (let run = 1; run <= plan.runs; run++) {
       for (const [index, start] of starts.entries()) {
         progress(`start ${run} of ${plan.runs}: ${start.name}`)
@@ -65,9 +71,9 @@ export async function measureStartup(plan: StartupPlan): Promise<StartupResult> 
     await Promise.all([folder.remove(), fresh.remove()])
   }
   progressDone()
-  const rows = starts.map(({ name }, index): StartupRow => {
+  const rows = starts.map(({ name, held }, index): StartupRow => {
     const { ms = [], first = [], rest = [] } = found[index] ?? {}
-    return { name, firstTokenMs: ms, residentAtFirstToken: median(first), residentAtRest: rest.at(-1) ?? Number.NaN }
+    return { name, held, firstTokenMs: ms, residentAtFirstToken: median(first), residentAtRest: rest.at(-1) ?? Number.NaN }
   })
   say('\nFrom the start of the process to the first token, and memory')
   say(
@@ -76,14 +82,18 @@ export async function measureStartup(plan: StartupPlan): Promise<StartupResult> 
       rows.map((row) => [row.name, median(row.firstTokenMs), Math.min(...row.firstTokenMs), row.residentAtFirstToken, row.residentAtRest]),
     ),
   )
-  const targets = rows.flatMap((row): Target[] => [
-    { what: `${row.name}: first token`, measured: median(row.firstTokenMs), unit: ' ms', bound: 400, sense: 'at most' },
-    { what: `${row.name}: memory at rest`, measured: row.residentAtRest, unit: ' MB', bound: 100, sense: 'at most' },
-  ])
+  const targets = rows
+    .filter((row) => row.held)
+    .flatMap((row): Target[] => [
+      { what: `${row.name}: first token`, measured: median(row.firstTokenMs), unit: ' ms', bound: 400, sense: 'at most' },
+      { what: `${row.name}: memory at rest`, measured: row.residentAtRest, unit: ' MB', bound: 100, sense: 'at most' },
+    ])
   say(`\n${targetLines(targets)}`)
   return { rows, targets }
 }
 
+/** As at the first start after an installation. */
+const NO_CACHE = { NODE_DISABLE_COMPILE_CACHE: '1' }
 const DEMO_PATH = '/realms/willba/protocol/openid-connect/token'
 const DEMO_BODY = 'client_id=YOUR_CLIENT_ID&client_secret=YOUR_CLIENT_SECRET&grant_type=client_credentials'
 
@@ -127,7 +137,12 @@ function hasToken(port: number, path: string, body: string): Promise<boolean> {
     let received = ''
     socket.setEncoding('latin1')
     socket.on('connect', () => {
-      const head = ['Host: 127.0.0.1', 'Connection: close', 'Content-Type: application/x-www-form-urlencoded', `Content-Length: ${body.length}`]
+      const head = [
+        'Host: 127.0.0.1',
+        'Connection: close',
+        'Content-Type: application/x-www-form-urlencoded',
+        `Content-Length: ${body.length}`,
+      ]
       socket.write(`POST ${path} HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\n${body}`)
     })
     socket.on('data', (text: string) => (received += text))

@@ -2,11 +2,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { progress, progressDone, say, table, type Target, targetLines } from './report.ts'
-import { ALGORITHMS, type BenchAlgorithm } from './servers/asked.ts'
+import type { Target } from './report.ts'
+import { progress, progressDone, say, table, targetLines } from './report.ts'
+import type { BenchAlgorithm } from './servers/asked.ts'
+import { ALGORITHMS } from './servers/asked.ts'
 import { median } from './statistics.ts'
-import { VERIFIERS } from './verification/verifiers.ts'
 import type { VerifierResult } from './verification/verifier_process.ts'
+import { VERIFIERS } from './verification/verifiers.ts'
 
 export interface VerificationPlan {
   readonly rounds: number

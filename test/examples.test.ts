@@ -1,5 +1,6 @@
 // Runs every example for real: each as a process of its own, the demo as another.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -61,8 +62,9 @@ test('three providers are called by hand with curl', { skip: curl ? false : 'cur
 })
 
 for (const framework of ['express', 'fastify', 'fetch']) {
-  test(`the ${framework} API is opened by willba's tokens and by nothing else, and ends at SIGTERM`, async () => {
+  test(`the ${framework} API is opened by willba's tokens and by nothing else, and ends at SIGTERM`, async (t) => {
     const api = start('node', example(`guard_${framework}`), { DEMO_ORIGIN: demo.origin, PORT: '0' })
+    t.after(() => api.stop('SIGKILL'))
     const [origin] = await api.said(/http:\/\/127\.0\.0\.1:[0-9]+/)
     const { accessToken } = await createClient(demoOptions('willba', { origin: demo.origin })).token()
 
@@ -86,49 +88,47 @@ for (const framework of ['express', 'fastify', 'fetch']) {
   })
 }
 
-test('the configuration keeps the home-made endpoint to the letter beside a standard one', async () => {
+test('the configuration keeps the home-made endpoint to the letter beside a standard one', async (t) => {
   const upstream = createServer((request, response) => response.end(request.url)).listen(0, '127.0.0.1')
+  t.after(() => upstream.close().closeAllConnections())
+  await once(upstream, 'listening')
   const { port } = upstream.address() as AddressInfo
   const env = { DEPOT_SECRET: 'd'.repeat(32), SHOP_SECRET: 's'.repeat(32), DEPOT_UPSTREAM: `http://127.0.0.1:${port}` }
   const server = await spawnServer(['--config', `${ROOT}${EXAMPLES}/own_dialect.config.ts`], env)
-  try {
-    const login = (key: string) =>
-      postJson(`${server.origin}/realms/depot/v2/session`, { grant_type: 'LOGIN', user: 'acme', key, rights: 'read' })
-    const session = (await login(env.DEPOT_SECRET)).json['session']
-    assert.ok(typeof session === 'object' && session !== null && 'id' in session)
-    assert.deepEqual(session, { id: session.id, validFor: '900', rights: ['read'] })
-    const refused = await login('wrong')
-    assert.deepEqual([refused.status, refused.json['error']], [403, 'E17'])
+  t.after(() => server.kill())
+  const login = (key: string) =>
+    postJson(`${server.origin}/realms/depot/v2/session`, { grant_type: 'LOGIN', user: 'acme', key, rights: 'read' })
+  const session = (await login(env.DEPOT_SECRET)).json['session']
+  assert.ok(typeof session === 'object' && session !== null && 'id' in session)
+  assert.deepEqual(session, { id: session.id, validFor: '900', rights: ['read'] })
+  const refused = await login('wrong')
+  assert.deepEqual([refused.status, refused.json['error']], [403, 'E17'])
 
-    // What the server answers by is what the client speaks by.
-    const client = createClient({
-      tokenUrl: `${server.origin}/realms/depot/v2/session`,
-      dialect: DEPOT,
-      clientId: 'acme',
-      clientSecret: env.DEPOT_SECRET,
-      apiOrigins: [server.origin],
-    })
-    const opened = await client.fetch(`${server.origin}/apis/depot/stock/17`)
-    assert.deepEqual([opened.status, await opened.text()], [200, '/stock/17'])
-    const { accessToken } = await client.token()
-    const spelledOtherwise = await send(`${server.origin}/apis/depot/stock/17`, { headers: bearer(accessToken) })
-    assert.deepEqual([spelledOtherwise.status, spelledOtherwise.json['code']], [401, 'missing_token'])
+  // What the server answers by is what the client speaks by.
+  const client = createClient({
+    tokenUrl: `${server.origin}/realms/depot/v2/session`,
+    dialect: DEPOT,
+    clientId: 'acme',
+    clientSecret: env.DEPOT_SECRET,
+    apiOrigins: [server.origin],
+  })
+  const opened = await client.fetch(`${server.origin}/apis/depot/stock/17`)
+  assert.deepEqual([opened.status, await opened.text()], [200, '/stock/17'])
+  const { accessToken } = await client.token()
+  const spelledOtherwise = await send(`${server.origin}/apis/depot/stock/17`, { headers: bearer(accessToken) })
+  assert.deepEqual([spelledOtherwise.status, spelledOtherwise.json['code']], [401, 'missing_token'])
 
-    const shop = { grant_type: 'client_credentials', client_id: 'acme', client_secret: env.SHOP_SECRET }
-    const { json } = await postForm(`${server.origin}/realms/shop/oauth2/token`, shop)
-    const ofShop = await send(`${server.origin}/apis/depot/stock/17`, { headers: { 'x-session': String(json['access_token']) } })
-    assert.deepEqual([ofShop.status, ofShop.json['code']], [401, 'invalid_token'])
-  } finally {
-    await server.kill()
-    upstream.close().closeAllConnections()
-  }
+  const shop = { grant_type: 'client_credentials', client_id: 'acme', client_secret: env.SHOP_SECRET }
+  const { json } = await postForm(`${server.origin}/realms/shop/oauth2/token`, shop)
+  const ofShop = await send(`${server.origin}/apis/depot/stock/17`, { headers: { 'x-session': String(json['access_token']) } })
+  assert.deepEqual([ofShop.status, ofShop.json['code']], [401, 'invalid_token'])
 })
 
 test('the page of examples lists every one of them', () => {
   const page = readFileSync(`${ROOT}${EXAMPLES}/README.md`, 'utf8')
   const files = readdirSync(ROOT + EXAMPLES).filter((name) => /\.(?:ts|sh|json)$/.test(name))
   assert.deepEqual(
-    files.filter((name) => !page.includes(`| [${name}](${name}) |`)),
+    files.filter((name) => !page.includes(`| [${name}](${name})`)),
     [],
   )
 })

@@ -1,6 +1,7 @@
 // Our own load generator: raw sockets, one request in flight on each, answers measured from the first byte sent to the last received.
 // A process of its own: BENCH_LOAD says what to do, one line of JSON says what came of it.
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { connect } from 'node:net'
 import type { Load, LoadResult } from './loader.ts'
 
 const { url, body, connections, seconds } = JSON.parse(process.env['BENCH_LOAD'] ?? '{}') as Load

@@ -26,8 +26,11 @@ export interface Loader {
   readonly run: (load: Load) => Promise<LoadResult>
 }
 
+/** Not of this repository: Debian's package, where the machine has it. */
+const WRK = 'wrk'
+
 export function findLoader(): Loader {
-  const wrk = spawnSync('wrk', ['-v'], { encoding: 'utf8' })
+  const wrk = spawnSync(WRK, ['-v'], { encoding: 'utf8' })
   if (wrk.error) return { name: 'built-in generator (wrk is not installed)', run: runGenerator }
   return { name: /wrk \S+/.exec(wrk.stdout)?.[0] ?? 'wrk', run: runWrk }
 }
@@ -37,7 +40,7 @@ const GENERATOR = fileURLToPath(new URL('./generator.ts', import.meta.url))
 
 function runWrk({ url, body, connections, seconds }: Load): Promise<LoadResult> {
   const args = ['-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '-s', SCRIPT, url]
-  return resultOf('wrk', args, { BENCH_BODY: body })
+  return resultOf(WRK, args, { BENCH_BODY: body })
 }
 
 function runGenerator(load: Load): Promise<LoadResult> {

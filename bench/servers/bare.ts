@@ -1,7 +1,8 @@
 // The limit: bare node:http that parses, hashes, compares, writes claims and signs as a token endpoint must, and nothing else.
 // BENCH_WAY says how it signs: `sync` at once, `pool` in the thread pool, `batch` all requests of one event-loop turn in one loop.
 import { createHash, hash, randomUUID, sign, timingSafeEqual } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 import { parse } from 'node:querystring'
 import { AUDIENCE, CLIENT_ID, CLIENT_SECRET, LIFETIME } from './asked.ts'
 import { announce, peerKey, peerWay } from './peer_process.ts'
@@ -70,7 +71,9 @@ function answer(request: IncomingMessage, response: ServerResponse, body: string
     client_id: client.id,
   }
   const input = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
-  signInput(input, (signature) => send(response, 200, { access_token: `${input}.${signature}`, token_type: 'Bearer', expires_in: LIFETIME }))
+  signInput(input, (signature) =>
+    send(response, 200, { access_token: `${input}.${signature}`, token_type: 'Bearer', expires_in: LIFETIME }),
+  )
 }
 
 function refuse(response: ServerResponse, status: number, error: string): void {

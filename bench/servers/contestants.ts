@@ -73,7 +73,8 @@ interface PeerKeyPair {
 
 /** One key for all peers, made anew for each run. */
 function createKey(algorithm: BenchAlgorithm): PeerKeyPair {
-  const pair = algorithm === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const pair =
+    algorithm === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 })
   const names = { kid: 'bench', alg: algorithm, use: 'sig' }
   return {
     privateJwk: { ...(pair.privateKey.export({ format: 'jwk' }) as JWK), ...names },

@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ALGORITHMS, AUDIENCE, type BenchAlgorithm, CLIENT_ID, CLIENT_SECRET, LIFETIME } from './asked.ts'
+import type { BenchAlgorithm } from './asked.ts'
+import { ALGORITHMS, AUDIENCE, CLIENT_ID, CLIENT_SECRET, LIFETIME } from './asked.ts'
 
 export interface CountersignFolder {
   /** Arguments after `node` for serving the benchmark's two realms; ports are the caller's. */
@@ -20,7 +21,8 @@ export const jwksPath = (algorithm: BenchAlgorithm): string => `/realms/${realmO
 
 const realmOf = (algorithm: BenchAlgorithm): string => algorithm.toLowerCase()
 
-const MAIN = fileURLToPath(new URL('../../packages/server/src/cli/main.ts', import.meta.url))
+/** The entry that `npm start` runs. */
+const MAIN = fileURLToPath(new URL('../../bin/countersign.mjs', import.meta.url))
 
 export const SERVE: readonly string[] = ['-C', 'source', MAIN, 'serve']
 

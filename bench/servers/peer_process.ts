@@ -1,6 +1,6 @@
 // What a peer's own process starts from: its key and its way of working from the environment, and one line when it listens.
-import type { JsonWebKeyInput } from 'node:crypto'
-import { createPrivateKey, type KeyObject } from 'node:crypto'
+import type { JsonWebKeyInput, KeyObject } from 'node:crypto'
+import { createPrivateKey } from 'node:crypto'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { BenchAlgorithm } from './asked.ts'

@@ -1,7 +1,9 @@
 // Tokens for the verification benchmark, and requests that carry them the way a server meets them.
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { generateKeyPairSync, sign } from 'node:crypto'
 import type { JWK } from 'jose'
-import { AUDIENCE, type BenchAlgorithm, CLIENT_ID } from '../servers/asked.ts'
+import type { BenchAlgorithm } from '../servers/asked.ts'
+import { AUDIENCE, CLIENT_ID } from '../servers/asked.ts'
 
 export const ISSUER = 'https://issuer.example.com/'
 
@@ -14,7 +16,8 @@ export interface TokenMaker {
 }
 
 export function createTokenMaker(algorithm: BenchAlgorithm): TokenMaker {
-  const pair = algorithm === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const pair =
+    algorithm === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 })
   const kid = 'bench'
   const key = algorithm === 'ES256' ? { key: pair.privateKey, dsaEncoding: 'ieee-p1363' as const } : { key: pair.privateKey }
   const header = encode({ alg: algorithm, typ: 'at+jwt', kid })
@@ -25,7 +28,15 @@ export function createTokenMaker(algorithm: BenchAlgorithm): TokenMaker {
     publicKey: pair.publicKey,
     publicJwk: { ...(pair.publicKey.export({ format: 'jwk' }) as JWK), kid, alg: algorithm, use: 'sig' },
     make() {
-      const claims = { iss: ISSUER, sub: CLIENT_ID, aud: AUDIENCE, ...times, jti: crypto.randomUUID(), client_id: CLIENT_ID, scope: 'read write' }
+      const claims = {
+        iss: ISSUER,
+        sub: CLIENT_ID,
+        aud: AUDIENCE,
+        ...times,
+        jti: crypto.randomUUID(),
+        client_id: CLIENT_ID,
+        scope: 'read write',
+      }
       const input = `${header}.${encode(claims)}`
       return `${input}.${sign('sha256', Buffer.from(input), key).toString('base64url')}`
     },

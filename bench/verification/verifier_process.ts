@@ -1,8 +1,11 @@
 // One verifier alone in its process: BENCH_VERIFIER and BENCH_ALGORITHM say which, BENCH_MILLIS how long; one line of JSON is the result.
-import { median } from '../statistics.ts'
+
 import type { BenchAlgorithm } from '../servers/asked.ts'
-import { createTokenMaker, type GuardedRequest, requestWith } from './tokens.ts'
-import { VERIFIERS, type Verify } from './verifiers.ts'
+import { median } from '../statistics.ts'
+import type { GuardedRequest } from './tokens.ts'
+import { createTokenMaker, requestWith } from './tokens.ts'
+import type { Verify } from './verifiers.ts'
+import { VERIFIERS } from './verifiers.ts'
 
 /** Nanoseconds for one request, medians over batches. */
 export interface VerifierResult {

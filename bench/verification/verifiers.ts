@@ -1,7 +1,8 @@
 // Who verifies: one row each, loaded alone in a process of its own. From a request to an accepted token, or a refusal.
 import { verify } from 'node:crypto'
 import { AUDIENCE } from '../servers/asked.ts'
-import { type GuardedRequest, ISSUER, type TokenMaker } from './tokens.ts'
+import type { GuardedRequest, TokenMaker } from './tokens.ts'
+import { ISSUER } from './tokens.ts'
 
 /** Something true for an accepted token; false or an exception for any other. */
 export type Verify = (request: GuardedRequest) => unknown
@@ -72,7 +73,7 @@ async function jose({ algorithm, publicKey }: TokenMaker): Promise<Verify> {
 
 async function fastJwt({ algorithm, publicKey }: TokenMaker): Promise<Verify> {
   const { createVerifier } = await import('fast-jwt')
-  const key = publicKey.export({ format: 'pem', type: 'spki' }).toString()
+  const key = publicKey.export({ format: 'pem', type: 'spki' })
   const verifies = createVerifier({ key, algorithms: [algorithm], cache: 10_000, allowedIss: ISSUER, allowedAud: AUDIENCE })
   return (request) => verifies(tokenOf(request)) as unknown
 }
@@ -80,7 +81,9 @@ async function fastJwt({ algorithm, publicKey }: TokenMaker): Promise<Verify> {
 async function expressBearer({ algorithm, publicJwk }: TokenMaker): Promise<Verify> {
   const { auth } = await import('express-oauth2-jwt-bearer')
   // Its own type wants strings only, and a JWK of ours has nothing else.
-  const publicKey = Object.fromEntries(Object.entries(publicJwk).map(([name, value]) => [name, String(value)]))
+  const publicKey = Object.fromEntries(
+    Object.entries(publicJwk).filter((member): member is [string, string] => typeof member[1] === 'string'),
+  )
   const middleware = auth({ issuer: ISSUER, audience: AUDIENCE, publicKey, tokenSigningAlg: algorithm })
   return ({ method, path, headers }) =>
     new Promise((resolve, reject) => {
@@ -88,6 +91,9 @@ async function expressBearer({ algorithm, publicJwk }: TokenMaker): Promise<Veri
       const get = (name: string): string | undefined => headers[name.toLowerCase()]
       const request = { method, url: path, originalUrl: path, protocol: 'https', headers, query: {}, body: undefined, get, is: () => false }
       const [first, second] = [request, {}] as unknown as Parameters<typeof middleware>
-      middleware(first, second, (error?: unknown) => (error === undefined ? resolve(true) : reject(error)))
+      middleware(first, second, (error?: unknown) => {
+        if (error === undefined) resolve(true)
+        else reject(error instanceof Error ? error : new Error('the middleware refused'))
+      })
     })
 }

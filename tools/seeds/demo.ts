@@ -14,7 +14,6 @@ export class DemoError extends Error {
   override readonly name = 'DemoError'
 }
 
-/** `packages/server/src/cli/main.ts` takes its place, and that file goes, when the program honours COUNTERSIGN_DEMO_ISSUERS. */
 const MAIN = fileURLToPath(new URL('../../bin/countersign.mjs', import.meta.url))
 const SERVE = ['serve', '--demo', '--port', '0', '--management-port', '0']
 const PATIENCE_MS = 30_000

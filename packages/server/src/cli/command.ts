@@ -1,5 +1,6 @@
 // What a command is, how it reads its options, and how it refuses. The commands are files beside this one.
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
+import type { ParseArgsOptionsConfig } from 'node:util'
+import { parseArgs } from 'node:util'
 
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -34,7 +35,8 @@ export function readOptions<const Options extends ParseArgsOptionsConfig>(comman
     const code = 'code' in error ? error.code : undefined
     if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') throw new UsageError(`There is no option '${option}': ${mend}.`)
     if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
-      throw new UsageError(`The option '${option}' ${error.message.includes('missing') ? 'needs a value' : 'takes no value'}: ${mend}.`)
+      const how = error.message.includes('missing') ? 'needs a value' : 'takes no value'
+      throw new UsageError(`The option '${option}' is not used like that, since it ${how}: ${mend}.`)
     }
     throw error
   }

@@ -1,10 +1,11 @@
 // countersign hash: a secret on standard input, its hash on standard output. The secret is never an argument: others could read it.
 import { createInterface } from 'node:readline/promises'
-import { text } from 'node:stream/consumers'
 import { Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { secretHash } from '../model/secret_hash.ts'
 import { hashPassword, MAX_PASSWORD_LENGTH } from '../server/password.ts'
-import { type Command, type Io, readOptions, UsageError } from './command.ts'
+import type { Command, Io } from './command.ts'
+import { readOptions, UsageError } from './command.ts'
 
 export const command: Command = {
   summary: 'hash a secret for a configuration file',
@@ -19,7 +20,8 @@ Reads a secret from standard input and prints its hash, for { hash: '...' } in a
     const { password } = readOptions('hash', args, { password: { type: 'boolean' } })
     const secret = (await readSecret(io)).replace(/\r?\n$/, '')
     if (secret === '') throw new UsageError('Standard input is empty: pipe the secret in, as in `countersign hash < secret.txt`.')
-    if (secret.length > MAX_PASSWORD_LENGTH) throw new UsageError(`The secret has more than ${MAX_PASSWORD_LENGTH} characters: use a shorter one.`)
+    if (secret.length > MAX_PASSWORD_LENGTH)
+      throw new UsageError(`The secret has more than ${MAX_PASSWORD_LENGTH} characters: use a shorter one.`)
     if (/[\r\n]/.test(secret)) throw new UsageError('The secret has several lines: give one line only.')
     if (!password && secret.length < SHORT) io.err(`warning: a secret of fewer than ${SHORT} characters can be guessed from its hash.\n`)
     io.out(`${password ? await hashPassword(secret) : secretHash(secret)}\n`)

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { extname, relative, resolve } from 'node:path'
 import { secretHash } from '../model/secret_hash.ts'
-import { type Command, readOptions, UsageError } from './command.ts'
+import type { Command } from './command.ts'
+import { readOptions, UsageError } from './command.ts'
 import { starterJson, starterTypeScript } from './starter.ts'
 
 export const command: Command = {
@@ -16,7 +17,10 @@ shown once, and stored as hashes only.
   --file FILE   where to: .ts (default: countersign.config.ts), .mts, .js, .mjs or .json
   --force       replace a file that is there`,
   async run(args, io) {
-    const { file = 'countersign.config.ts', force = false } = readOptions('init', args, { file: { type: 'string' }, force: { type: 'boolean' } })
+    const { file = 'countersign.config.ts', force = false } = readOptions('init', args, {
+      file: { type: 'string' },
+      force: { type: 'boolean' },
+    })
     const starter = STARTERS[extname(file)]
     if (!starter) throw new UsageError(`The file ${file} must end in ${Object.keys(STARTERS).join(', ')}: choose another name with --file.`)
     const secret = credential('cs_secret_')
@@ -45,7 +49,8 @@ async function write(file: string, text: string, force: boolean): Promise<void> 
     await writeFile(resolve(file), text, { flag: force ? 'w' : 'wx' })
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    if (code === 'EEXIST') throw new UsageError(`The file ${file} is there already: choose another with --file, or replace it with --force.`)
+    if (code === 'EEXIST')
+      throw new UsageError(`The file ${file} is there already: choose another with --file, or replace it with --force.`)
     throw new UsageError(`The file ${file} cannot be written (${code || 'unknown reason'}): choose another with --file.`)
   }
 }

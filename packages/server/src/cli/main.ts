@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The countersign program: finds the command, runs it, and turns what went wrong into one sentence and an exit code.
 import { ConfigError } from '../server/config_error.ts'
-import { type Command, type Io, UsageError } from './command.ts'
+import type { Command, Io } from './command.ts'
+import { UsageError } from './command.ts'
 
 /** Loaded when called for: `countersign version` need not wait for a server. */
 const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>> = new Map([
@@ -30,7 +31,9 @@ setTimeout(() => process.exit(), LINGER_MS).unref()
 async function main([name = 'help', ...args]: readonly string[]): Promise<number> {
   try {
     if (Number.parseInt(process.versions.node, 10) < NEEDED_NODE) {
-      throw new UsageError(`Countersign needs Node ${NEEDED_NODE} or newer and this is ${process.version}: install a newer one from https://nodejs.org.`)
+      throw new UsageError(
+        `Countersign needs Node ${NEEDED_NODE} or newer and this is ${process.version}: install a newer one from https://nodejs.org.`,
+      )
     }
     return await run(name, args)
   } catch (error) {
@@ -52,7 +55,9 @@ async function run(name: string, args: readonly string[]): Promise<number> {
 async function help(name: string | undefined): Promise<number> {
   const load = name === undefined ? undefined : COMMANDS.get(name)
   if (load) return show((await load()).command)
-  const commands = await Promise.all([...COMMANDS].map(async ([each, loadEach]) => `  ${each.padEnd(9)} ${(await loadEach()).command.summary}`))
+  const commands = await Promise.all(
+    [...COMMANDS].map(async ([each, loadEach]) => `  ${each.padEnd(9)} ${(await loadEach()).command.summary}`),
+  )
   io.out(
     `${['countersign: API authentication in one place', '', 'Usage: countersign COMMAND [OPTIONS]', '', ...commands, '', 'countersign COMMAND --help says more.'].join('\n')}\n`,
   )

@@ -1,11 +1,14 @@
 // countersign serve: from flags, environment and file to a running server, and down again at a signal.
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { StoreUnavailable } from '../model/store.ts'
-import { type LoadedConfiguration, loadConfiguration } from '../server/config.ts'
+import type { LoadedConfiguration } from '../server/config.ts'
+import { loadConfiguration } from '../server/config.ts'
 import { banner } from './banner.ts'
-import { type Command, type Io, readOptions, UsageError } from './command.ts'
+import type { Command, Io } from './command.ts'
+import { readOptions, UsageError } from './command.ts'
 import { stopSignal } from './stop_signal.ts'
 import { version } from './version.ts'
 
@@ -59,35 +62,51 @@ function choose(args: readonly string[], { env }: Io): Choice {
     port: { type: 'string' },
     'management-port': { type: 'string' },
   })
-  if (database !== undefined || env['COUNTERSIGN_DATABASE']) {
+  if (database !== undefined || variable(env, 'COUNTERSIGN_DATABASE') !== undefined) {
     const name = database === undefined ? 'COUNTERSIGN_DATABASE' : '--database'
     throw new UsageError(`${name} cannot be used yet, since PostgreSQL is not there yet: keep the state with --data DIR instead.`)
   }
-  const wantsDemo = demo ?? readSwitch('COUNTERSIGN_DEMO', env['COUNTERSIGN_DEMO'])
-  const file = config ?? (env['COUNTERSIGN_CONFIG'] || undefined)
+  const wantsDemo = demo ?? readSwitch('COUNTERSIGN_DEMO', variable(env, 'COUNTERSIGN_DEMO'))
+  const file = config ?? variable(env, 'COUNTERSIGN_CONFIG')
   if (wantsDemo && file !== undefined) {
-    throw new UsageError(`${config === undefined ? 'COUNTERSIGN_CONFIG' : '--config'} does not go with --demo, which has its own: leave one of the two out.`)
+    throw new UsageError(
+      `${config === undefined ? 'COUNTERSIGN_CONFIG' : '--config'} does not go with --demo, which has its own: leave one of the two out.`,
+    )
   }
   if (!wantsDemo && file === undefined) {
-    throw new UsageError('There is nothing to serve: name a configuration with --config FILE (`countersign init` writes one), or try --demo.')
+    throw new UsageError(
+      'There is nothing to serve: name a configuration with --config FILE (`countersign init` writes one), or try --demo.',
+    )
   }
   return { demo: wantsDemo, file, flags: { ...others, ...(managementPort !== undefined && { managementPort }) } }
 }
 
+/** An empty one is none. */
+function variable(env: Io['env'], name: string): string | undefined {
+  return env[name] === '' ? undefined : env[name]
+}
+
 function readSwitch(name: string, value: string | undefined): boolean {
-  if (value === undefined || value === '' || value === '0' || value === 'false') return false
+  if (value === undefined || value === '0' || value === 'false') return false
   if (value === '1' || value === 'true') return true
   throw new UsageError(`${name} must be 1 or true, 0 or false.`)
 }
 
 async function serve({ demo, file, flags }: Choice, upstream: string | undefined, io: Io): Promise<number> {
-  const loaded = await loadConfiguration({ file, demo: upstream === undefined ? undefined : { upstream, issuers: demoIssuers(io) }, flags, env: io.env })
+  const loaded = await loadConfiguration({
+    file,
+    demo: upstream === undefined ? undefined : { upstream, issuers: demoIssuers(io) },
+    flags,
+    env: io.env,
+  })
   for (const warning of loaded.warnings) io.err(`warning: ${warning}\n`)
   const stop = stopSignal(process)
   const server = await start(loaded)
-  io.out(banner({ version: version(), demo, configuration: server.configuration, managementUrl: server.managementUrl, colour: hasColour(io) }))
+  io.out(
+    banner({ version: version(), demo, configuration: server.configuration, managementUrl: server.managementUrl, colour: hasColour(io) }),
+  )
   await stop
-  const drained = await Promise.race([server.close().then(() => true), new Promise<false>((resolve) => setTimeout(resolve, DRAIN_MS, false).unref())])
+  const drained = await Promise.race([server.close().then(() => true), delay(DRAIN_MS, false, { ref: false })])
   if (drained) return 0
   io.err(`Some answers were not finished after ${DRAIN_MS / 1000} s and are cut off; nothing acknowledged is lost.\n`)
   process.exit(0)
@@ -95,7 +114,7 @@ async function serve({ demo, file, flags }: Choice, upstream: string | undefined
 
 /** For `npm run seeds`, which stands in front of the demo under the pages' own host names. */
 function demoIssuers({ env }: Io): 'local' | 'pages' {
-  const value = env['COUNTERSIGN_DEMO_ISSUERS'] || 'local'
+  const value = variable(env, 'COUNTERSIGN_DEMO_ISSUERS') ?? 'local'
   if (value === 'local' || value === 'pages') return value
   throw new UsageError('COUNTERSIGN_DEMO_ISSUERS must be local or pages.')
 }

@@ -23,7 +23,7 @@ export async function findRevocableToken(context: RealmContext, text: string): P
   const access = await findAccessToken(context, text)
   if (access) return access
   const found = await context.store.refreshTokens.find(context.realm.id, secretHash(text))
-  return found && found.revokedAt === null ? { kind: 'refresh_token', clientId: found.family.clientId, found } : undefined
+  return found?.revokedAt === null ? { kind: 'refresh_token', clientId: found.family.clientId, found } : undefined
 }
 
 export async function findAccessToken(context: RealmContext, text: string): Promise<(LiveToken & { kind: 'access_token' }) | undefined> {

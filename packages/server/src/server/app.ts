@@ -20,6 +20,8 @@ export interface AppOptions {
 
 const REQUEST_TIMEOUT_MS = 30_000
 const HEADERS_TIMEOUT_MS = 10_000
+/** So long may answers in flight take once the server is told to end: it must be gone within 10 seconds. */
+const DRAIN_MS = 8_000
 /** Longer than the proxies and pools in front keep their connections, so that they close them and not we. */
 const KEEP_ALIVE_MS = 75_000
 
@@ -33,6 +35,8 @@ export function createApp({ mountTable, gateway, report }: AppOptions): FastifyI
     // Paths are looked up as sent; Fastify has one route and must not read them in its own way.
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
+    // A request that follows on a busy connection while we drain is answered like the others, and is that connection's last.
+    return503OnClosing: false,
     serverFactory: (handler) =>
       createServer(
         { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: 32_768, keepAliveTimeout: KEEP_ALIVE_MS },
@@ -56,9 +60,13 @@ export function createApp({ mountTable, gateway, report }: AppOptions): FastifyI
 function closeListener(server: Server, done: () => void): void {
   if (!server.listening) return done()
   server.prependListener('request', (_request, response: ServerResponse) => response.setHeader('connection', 'close'))
-  // A connection whose answer was under way is idle after it: it waits no five seconds for another request.
+  // A connection whose answer was under way is idle after it, and waits for no other request.
   server.keepAliveTimeout = 1
-  server.close(() => done())
+  const enough = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+  server.close(() => {
+    clearTimeout(enough)
+    done()
+  })
 }
 
 /** Fastify's own refusals (body too large, length mismatch, bad content type) in OAuth's words. */

@@ -60,6 +60,7 @@ export async function startServer(configuration: Configuration, options: ServeOp
   const issuance = createIssuance(store)
   const metrics = createMetrics()
   let state: State | undefined
+  let closing = false
   const app = createApp({
     mountTable: () => state?.table ?? NOTHING_MOUNTED,
     gateway: (request, response) => (state ? takeForGateway(state, request, response) : answerStarting(response)),
@@ -76,9 +77,10 @@ export async function startServer(configuration: Configuration, options: ServeOp
     await applyConfiguration(store, settled.realms)
     await Promise.all([issuance.directory.refresh(), issuance.revocations.refresh(issuance.now())])
     state = createState(settled, issuance, metrics, report)
-    makeKeys(state.contexts, report)
+    makeKeys(state.contexts, (error, what) => closing || report(error, what))
     const stopTasks = startTasks({ issuance, contexts: state.contexts, report })
     return running(settled, [app.server, management], async () => {
+      closing = true
       stopTasks()
       await Promise.all([app.close(), closeServer(management)])
       await state?.gateway.close()

@@ -3,13 +3,17 @@
 import { dirname, resolve } from 'node:path'
 import type { Configuration, RealmSetup } from '../model/configuration.ts'
 import { checkHosts, resolveApis } from './config_api.ts'
-import { ConfigError, type Findings, findTwice, noFindings, sentence } from './config_error.ts'
+import type { Findings } from './config_error.ts'
+import { ConfigError, findTwice, noFindings, sentence } from './config_error.ts'
 import type { ConfigInput } from './config_input.ts'
-import { type Flags, resolveListening } from './config_listen.ts'
+import type { Flags } from './config_listen.ts'
+import { resolveListening } from './config_listen.ts'
 import { resolveRealm, withIssuer } from './config_realm.ts'
-import { type Environment, readMasterKey, type SecretSource } from './config_secret.ts'
+import type { Environment, SecretSource } from './config_secret.ts'
+import { readMasterKey } from './config_secret.ts'
 import { originOf } from './config_url.ts'
-import { type DemoOptions, demoConfig } from './demo.ts'
+import type { DemoOptions } from './demo.ts'
+import { demoConfig } from './demo.ts'
 
 export type { ConfigInput } from './config_input.ts'
 
@@ -36,7 +40,7 @@ export interface LoadedConfiguration {
    * The configuration for ports that were found at listening (port 0): where the operator gave no public URL, it and the
    * issuers built on it follow the public port.
    */
-  atPorts(port: number, managementPort: number): Configuration
+  readonly atPorts: (port: number, managementPort: number) => Configuration
 }
 
 /** @throws ConfigError with one line for each mistake */
@@ -51,7 +55,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
   const apis = resolveApis(input.apis ?? [], setups, input.realms, findings)
   checkHosts(input.realms, input.apis ?? [], findings)
   const masterKey = input.masterKey === undefined ? null : await readMasterKey(input.masterKey, source, findings)
-  if (listening.dataFolder !== null && input.masterKey === undefined) {
+  if (listening.dataFolder !== null && input.masterKey === undefined && !demo) {
     findings.warnings.push({ path: 'masterKey', message: 'is missing: whoever reads the data folder can sign tokens' })
   }
 
@@ -69,9 +73,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
   return {
     configuration,
     warnings: findings.warnings.map(sentence),
-    atPorts(port, managementPort) {
-      return at(listening.publicUrlGiven ? listen.publicUrl : originOf(listen.host, port), port, managementPort)
-    },
+    atPorts: (port, managementPort) => at(listening.publicUrlGiven ? listen.publicUrl : originOf(listen.host, port), port, managementPort),
   }
 }
 
@@ -90,7 +92,11 @@ async function resolveRealms(input: ConfigInput, source: SecretSource, findings:
     const setup = await resolveRealm(realm, `realms[${index}]`, source, findings)
     if (setup) setups.push(setup)
   }
-  findTwice(findings.mistakes, input.realms.map((one, index) => ({ path: `realms[${index}].id`, text: one.id })), 'every realm needs its own')
+  findTwice(
+    findings.mistakes,
+    input.realms.map((one, index) => ({ path: `realms[${index}].id`, text: one.id })),
+    'every realm needs its own',
+  )
   return setups
 }
 
@@ -98,5 +104,9 @@ function checkIssuers(setups: readonly RealmSetup[], { mistakes }: Findings): vo
   // Default issuers differ as their realms' ids do, so a repetition involves one that was written.
   const ids = new Set(setups.map((one) => one.realm.id))
   if (ids.size < setups.length) return
-  findTwice(mistakes, setups.map((one, index) => ({ path: `realms[${index}].issuer`, text: one.realm.issuer })), 'every realm needs its own')
+  findTwice(
+    mistakes,
+    setups.map((one, index) => ({ path: `realms[${index}].issuer`, text: one.realm.issuer })),
+    'every realm needs its own',
+  )
 }

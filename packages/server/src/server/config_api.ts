@@ -3,14 +3,23 @@ import { compilePolicy } from '@countersign/guard/policy'
 import type { Api } from '../model/api.ts'
 import type { RealmSetup } from '../model/configuration.ts'
 import { named, onlyOne } from './config_client.ts'
-import { type Findings, findTwice } from './config_error.ts'
+import type { Findings } from './config_error.ts'
+import { findTwice } from './config_error.ts'
 import type { ApiInput, RealmInput } from './config_input.ts'
 import { upstreamProblem } from './config_url.ts'
 
 /** @param setups the realms that could be resolved */
-export function resolveApis(inputs: readonly ApiInput[], setups: readonly RealmSetup[], realms: readonly RealmInput[], findings: Findings): Api[] {
+export function resolveApis(
+  inputs: readonly ApiInput[],
+  setups: readonly RealmSetup[],
+  realms: readonly RealmInput[],
+  findings: Findings,
+): Api[] {
   const apis = inputs.map((input, index) => resolveApi(input, `apis[${index}]`, setups, realms, findings))
-  const place = (member: string) => (api: Api, index: number) => ({ path: `apis[${index}].${member}`, text: member === 'id' ? api.id : api.prefix })
+  const place = (member: string) => (api: Api, index: number) => ({
+    path: `apis[${index}].${member}`,
+    text: member === 'id' ? api.id : api.prefix,
+  })
   findTwice(findings.mistakes, apis.map(place('id')), 'every API needs its own')
   findTwice(findings.mistakes, apis.map(place('prefix')), 'every API needs its own')
   return apis
@@ -19,16 +28,33 @@ export function resolveApis(inputs: readonly ApiInput[], setups: readonly RealmS
 /** No host may stand for two realms or for two APIs; one realm and one API may share one, the realm's paths going first. */
 export function checkHosts(realms: readonly RealmInput[], apis: readonly ApiInput[], { mistakes }: Findings): void {
   const places = (owner: string, list: readonly { readonly hosts?: readonly string[] }[]): { path: string; text: string }[] =>
-    list.flatMap(({ hosts = [] }, index) => hosts.map((host, at) => ({ path: `${owner}[${index}].hosts[${at}]`, text: host.toLowerCase() })))
+    list.flatMap(({ hosts = [] }, index) =>
+      hosts.map((host, at) => ({ path: `${owner}[${index}].hosts[${at}]`, text: host.toLowerCase() })),
+    )
   findTwice(mistakes, places('realms', realms), 'a host name leads to one realm')
   findTwice(mistakes, places('apis', apis), 'a host name leads to one API')
 }
 
-function resolveApi(input: ApiInput, path: string, setups: readonly RealmSetup[], realms: readonly RealmInput[], { mistakes }: Findings): Api {
+function resolveApi(
+  input: ApiInput,
+  path: string,
+  setups: readonly RealmSetup[],
+  realms: readonly RealmInput[],
+  { mistakes }: Findings,
+): Api {
   const setup = setups.find((one) => one.realm.id === input.realm)
-  if (!realms.some((one) => one.id === input.realm)) named([input.realm], `${path}.realm`, realms.map((one) => one.id), 'is none of the realms', mistakes, false)
+  if (!realms.some((one) => one.id === input.realm))
+    named(
+      [input.realm],
+      `${path}.realm`,
+      realms.map((one) => one.id),
+      'is none of the realms',
+      mistakes,
+      false,
+    )
   const prefix = input.prefix ?? `/apis/${input.id}`
-  if (/^\/realms(?:\/|$)/.test(prefix)) mistakes.push({ path: `${path}.prefix`, message: 'must not begin with /realms, where the realms answer' })
+  if (/^\/realms(?:\/|$)/.test(prefix))
+    mistakes.push({ path: `${path}.prefix`, message: 'must not begin with /realms, where the realms answer' })
   const problem = upstreamProblem(input.upstream)
   if (problem !== undefined) mistakes.push({ path: `${path}.upstream`, message: problem })
   if (setup) checkScopes(input, path, setup, mistakes)
@@ -41,7 +67,11 @@ function resolveApi(input: ApiInput, path: string, setups: readonly RealmSetup[]
     upstream: input.upstream.replace(/\/+$/, ''),
     audience: setup ? resolveAudience(input, path, setup, mistakes) : '',
     apiKey: input.apiKey ?? 'off',
-    routes: (input.routes ?? []).map((one) => ({ methods: (one.methods ?? []).map((name) => name.toUpperCase()), path: one.path, scopes: one.scopes ?? [] })),
+    routes: (input.routes ?? []).map((one) => ({
+      methods: (one.methods ?? []).map((name) => name.toUpperCase()),
+      path: one.path,
+      scopes: one.scopes ?? [],
+    })),
     otherwise: input.otherwise ?? 'authenticated',
     credentials: input.credentials ?? 'pass',
   }
@@ -55,7 +85,8 @@ function resolveAudience(input: ApiInput, path: string, { realm }: RealmSetup, m
   }
   const only = onlyOne(known)
   if (only !== null) return only
-  const mend = known.length === 0 ? `the realm '${realm.id}' has none yet, so give it audiences first` : `it must be one of ${known.join(', ')}`
+  const mend =
+    known.length === 0 ? `the realm '${realm.id}' has none yet, so give it audiences first` : `it must be one of ${known.join(', ')}`
   mistakes.push({ path: `${path}.audience`, message: `is missing: ${mend}` })
   return ''
 }
@@ -69,7 +100,13 @@ function checkScopes(input: ApiInput, path: string, { realm }: RealmSetup, mista
 /** The guard itself says whether it could tell these routes apart. */
 function checkRoutes({ routes = [] }: ApiInput, path: string, mistakes: Findings['mistakes']): void {
   try {
-    compilePolicy({ routes: routes.map(({ methods, path: pattern, scopes = [] }) => ({ ...(methods && { methods: methods.map((one) => one.toUpperCase()) }), path: pattern, scopes })) })
+    compilePolicy({
+      routes: routes.map(({ methods, path: pattern, scopes = [] }) => ({
+        ...(methods && { methods: methods.map((one) => one.toUpperCase()) }),
+        path: pattern,
+        scopes,
+      })),
+    })
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     mistakes.push({ path: `${path}.routes`, message: `cannot be used: ${error.message}` })

@@ -6,7 +6,8 @@ import type { Client, ClientAuthMethod, ClientSecret } from '../model/client.ts'
 import type { Findings } from './config_error.ts'
 import type { ApiKeyInput, ClientInput } from './config_input.ts'
 import { lifetime, moment } from './config_lifetime.ts'
-import { readSecretHash, type SecretSource } from './config_secret.ts'
+import type { SecretSource } from './config_secret.ts'
+import { readSecretHash } from './config_secret.ts'
 
 export const DEFAULT_GRANTS: readonly GrantType[] = ['client_credentials']
 
@@ -33,7 +34,10 @@ export async function resolveClient(
   checkRights(input, path, realm, findings)
   checkAuthentication(input, path, findings)
   if (input.grants?.includes('password') && !source.demo) {
-    findings.warnings.push({ path: `${path}.grants`, message: "has 'password': RFC 9700 section 2.4 forbids it to new clients, so keep it for old ones only" })
+    findings.warnings.push({
+      path: `${path}.grants`,
+      message: "has 'password': RFC 9700 section 2.4 forbids it to new clients, so keep it for old ones only",
+    })
   }
   const audiences = input.audiences ?? realm.audiences
   const scopes = input.scopes ?? []
@@ -97,14 +101,21 @@ function checkAuthentication(input: ClientInput, path: string, { mistakes }: Fin
   const { secret, secrets = [], authMethods = [], grants = DEFAULT_GRANTS } = input
   const hasSecret = secret !== undefined || secrets.length > 0
   const isPublic = input.public ?? authMethods.includes('none')
-  if (secret !== undefined && input.secrets !== undefined) mistakes.push({ path, message: 'has both secret and secrets: put them all into secrets' })
-  if (authMethods.includes('none') && authMethods.length > 1) mistakes.push({ path: `${path}.authMethods`, message: "has 'none' beside others: it stands alone" })
+  if (secret !== undefined && input.secrets !== undefined)
+    mistakes.push({ path, message: 'has both secret and secrets: put them all into secrets' })
+  if (authMethods.includes('none') && authMethods.length > 1)
+    mistakes.push({ path: `${path}.authMethods`, message: "has 'none' beside others: it stands alone" })
   if (input.public !== undefined && authMethods.length > 0 && input.public !== authMethods.includes('none')) {
     mistakes.push({ path: `${path}.authMethods`, message: `contradicts public: a public client has 'none', any other has not` })
   }
-  if (isPublic && hasSecret) mistakes.push({ path, message: 'is public and has a secret: a public client can keep none, so leave out one of the two' })
+  if (isPublic && hasSecret)
+    mistakes.push({ path, message: 'is public and has a secret: a public client can keep none, so leave out one of the two' })
   if (isPublic && grants.includes('client_credentials')) {
-    mistakes.push({ path: `${path}.grants`, message: 'has client_credentials, which RFC 6749 section 4.4 keeps for confidential clients: give the client a secret or another grant' })
+    mistakes.push({
+      path: `${path}.grants`,
+      message:
+        'has client_credentials, which RFC 6749 section 4.4 keeps for confidential clients: give the client a secret or another grant',
+    })
   }
   if (!isPublic && !hasSecret) {
     mistakes.push({ path, message: "needs a secret ({ env: 'NAME' }, { file: 'PATH' } or { hash: 'sha256:...' }), or public: true" })
@@ -156,4 +167,3 @@ function apiKey(input: ApiKeyInput, hash: string, realmId: string, clientId: str
 function idOf(kind: string, hash: string): string {
   return `${kind}_${createHash('sha256').update(`${kind} ${hash}`).digest('base64url').slice(0, 12)}`
 }
-

@@ -1,21 +1,26 @@
 // Whether the dialects of one realm can stand side by side: one path, one meaning.
 import { isDeepStrictEqual } from 'node:util'
 import { compile } from '@countersign/protocol/dialect/compile'
-import { type Dialect, ENDPOINT_NAMES, type EndpointName } from '@countersign/protocol/dialect/dialect'
+import type { Dialect, EndpointName } from '@countersign/protocol/dialect/dialect'
+import { ENDPOINT_NAMES } from '@countersign/protocol/dialect/dialect'
 import type { Problem } from '@countersign/protocol/dialect/shape'
 
 /** Every path that two dialects claim for different things. The same endpoint at the same path is one, unless its tokens are asked differently. */
 export function dialectCollisions(dialects: readonly Dialect[], realmId: string, path: string): Problem[] {
-  const problems: Problem[] = []
+  // At the realm's own hosts first: what collides there does so under the prefix too, and is told once.
+  const problems = new Map<string, Problem>()
   for (const rooted of [true, false]) {
     const claimed = new Map<string, Claim>()
     for (const claim of dialects.flatMap((dialect) => claims(dialect, realmId, rooted))) {
       const other = claimed.get(claim.path)
       if (!other) claimed.set(claim.path, claim)
-      else if (differ(other, claim)) problems.push({ path, message: collision(other, claim) })
+      else if (differ(other, claim)) {
+        const both = [other, claim].map(({ dialect, endpoint }) => `${dialect.name} ${endpoint}`).join(' ')
+        if (!problems.has(both)) problems.set(both, { path, message: collision(other, claim) })
+      }
     }
   }
-  return problems.filter((one, index) => problems.findIndex((other) => other.message === one.message) === index)
+  return [...problems.values()]
 }
 
 interface Claim {
@@ -25,8 +30,8 @@ interface Claim {
 }
 
 function claims(dialect: Dialect, realmId: string, rooted: boolean): Claim[] {
-  const { paths } = compile(dialect)
-  return ENDPOINT_NAMES.flatMap((endpoint) => paths(endpoint, realmId, rooted).map((path) => ({ path, endpoint, dialect })))
+  const compiled = compile(dialect)
+  return ENDPOINT_NAMES.flatMap((endpoint) => compiled.paths(endpoint, realmId, rooted).map((path) => ({ path, endpoint, dialect })))
 }
 
 function differ(one: Claim, other: Claim): boolean {

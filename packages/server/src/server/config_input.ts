@@ -13,7 +13,7 @@ import type { ClientAuthMethod, TokenFormat } from '../model/client.ts'
 export type SecretRef = { readonly env: string } | { readonly file: string } | { readonly hash: string }
 
 /** Whole seconds, or a text of a whole number and one of s, m, h, d: `'15m'`, `'30d'`. */
-export type Lifetime = number | string
+type Lifetime = number | string
 
 export interface ApiKeyInput {
   /** Default: derived from the key's hash. */
@@ -62,7 +62,7 @@ export interface UserInput {
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
-export interface AudienceInput {
+interface AudienceInput {
   readonly identifier: string
   /** Default: the realm's scopes. */
   readonly scopes?: readonly string[]
@@ -93,7 +93,7 @@ export interface RealmInput {
   readonly users?: readonly UserInput[]
 }
 
-export interface ApiRouteInput {
+interface ApiRouteInput {
   /** Default: every method. */
   readonly methods?: readonly string[]
   /** `/orders/:id`, `/orders/*`. */
@@ -120,7 +120,7 @@ export interface ApiInput {
   readonly credentials?: 'pass' | 'strip'
 }
 
-export interface ListenInput {
+interface ListenInput {
   /** Default: 127.0.0.1. */
   readonly host?: string
   /** Default: 8080; 0: any free port. */

@@ -17,6 +17,7 @@ function fromText(text: string): number {
 /** Epoch seconds of a number of them, or of an ISO 8601 date (with or without a time); NaN for anything else. */
 export function moment(value: unknown): number {
   if (typeof value === 'number') return Number.isInteger(value) && value >= 0 && value <= 253_402_300_799 ? value : Number.NaN
-  if (typeof value !== 'string' || !/^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]{5,12}(?:Z|[+-][0-9]{2}:[0-9]{2}))?$/.test(value)) return Number.NaN
+  if (typeof value !== 'string' || !/^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]{5,12}(?:Z|[+-][0-9]{2}:[0-9]{2}))?$/.test(value))
+    return Number.NaN
   return Math.floor(Date.parse(value) / 1000)
 }

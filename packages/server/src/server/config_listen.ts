@@ -35,7 +35,11 @@ const DEFAULTS = { host: '127.0.0.1', port: 8080, managementPort: 8081 }
 export function resolveListening(input: ConfigInput, source: ListenSource, findings: Findings): Listening {
   const { flags, env } = source
   const listen = input.listen ?? {}
-  const host = resolveHost(first(['--host', flags.host], ['COUNTERSIGN_HOST', env['COUNTERSIGN_HOST']], ['listen.host', listen.host]), source, findings)
+  const host = resolveHost(
+    first(['--host', flags.host], ['COUNTERSIGN_HOST', env['COUNTERSIGN_HOST']], ['listen.host', listen.host]),
+    source,
+    findings,
+  )
   const port = resolvePort(
     first(['--port', flags.port], ['COUNTERSIGN_PORT', env['COUNTERSIGN_PORT']], ['PORT', env['PORT']], ['listen.port', listen.port]),
     DEFAULTS.port,
@@ -51,7 +55,11 @@ export function resolveListening(input: ConfigInput, source: ListenSource, findi
     const path = management?.name ?? 'listen.managementPort'
     findings.mistakes.push({ path, message: `is ${port} like the public port: the management listener needs its own` })
   }
-  const given = first(['--public-url', flags.publicUrl], ['COUNTERSIGN_PUBLIC_URL', env['COUNTERSIGN_PUBLIC_URL']], ['publicUrl', input.publicUrl])
+  const given = first(
+    ['--public-url', flags.publicUrl],
+    ['COUNTERSIGN_PUBLIC_URL', env['COUNTERSIGN_PUBLIC_URL']],
+    ['publicUrl', input.publicUrl],
+  )
   return {
     listen: { host, port, managementPort, publicUrl: given ? resolvePublicUrl(given, findings) : defaultPublicUrl(host, port, findings) },
     publicUrlGiven: given !== undefined,
@@ -82,9 +90,13 @@ function resolvePort(setting: Setting | undefined, otherwise: number, { mistakes
 function resolveHost(setting: Setting | undefined, { demo }: ListenSource, { mistakes }: Findings): string {
   if (!setting) return DEFAULTS.host
   const host = String(setting.value)
-  if (!/^[A-Za-z0-9.:_-]{1,253}$/.test(host)) mistakes.push({ path: setting.name, message: 'must be a host name or an IP address, without port or brackets' })
+  if (!/^[A-Za-z0-9.:_-]{1,253}$/.test(host))
+    mistakes.push({ path: setting.name, message: 'must be a host name or an IP address, without port or brackets' })
   else if (demo && !isLoopback(host)) {
-    mistakes.push({ path: setting.name, message: `is ${host}, but the demo's credentials are public: it listens on 127.0.0.1, ::1 or localhost only` })
+    mistakes.push({
+      path: setting.name,
+      message: `is ${host}, but the demo's credentials are public: it listens on 127.0.0.1, ::1 or localhost only`,
+    })
   } else return host
   return DEFAULTS.host
 }
@@ -98,7 +110,10 @@ function resolvePublicUrl({ name, value }: Setting, { mistakes }: Findings): str
 
 function defaultPublicUrl(host: string, port: number, { mistakes }: Findings): string {
   if (!isLoopback(host)) {
-    mistakes.push({ path: 'publicUrl', message: `is missing: listening on ${host} needs the origin under which others reach it, like https://auth.example.com` })
+    mistakes.push({
+      path: 'publicUrl',
+      message: `is missing: listening on ${host} needs the origin under which others reach it, like https://auth.example.com`,
+    })
   }
   return originOf(host, port)
 }

@@ -2,25 +2,35 @@
 import { createHash } from 'node:crypto'
 import type { Dialect, DialectDocument } from '@countersign/protocol/dialect/dialect'
 import { DialectError, resolveDialect } from '@countersign/protocol/dialect/resolve'
-import { ALGORITHMS, type AlgorithmName, algorithmOf } from '@countersign/protocol/jose/algorithm'
-import { GRANT_TYPES, type GrantType } from '@countersign/protocol/oauth/grant_type'
+import type { AlgorithmName } from '@countersign/protocol/jose/algorithm'
+import { ALGORITHMS, algorithmOf } from '@countersign/protocol/jose/algorithm'
+import type { GrantType } from '@countersign/protocol/oauth/grant_type'
+import { GRANT_TYPES } from '@countersign/protocol/oauth/grant_type'
 import type { ApiKey } from '../model/api_key.ts'
 import type { RealmSetup } from '../model/configuration.ts'
 import type { Audience, Realm } from '../model/realm.ts'
 import type { User } from '../model/user.ts'
-import { type ClientSetup, DEFAULT_GRANTS, type RealmFacts, resolveClient } from './config_client.ts'
+import type { ClientSetup, RealmFacts } from './config_client.ts'
+import { DEFAULT_GRANTS, resolveClient } from './config_client.ts'
 import { dialectCollisions } from './config_dialect.ts'
-import { type Findings, findTwice } from './config_error.ts'
+import type { Findings } from './config_error.ts'
+import { findTwice } from './config_error.ts'
 import type { RealmInput, UserInput } from './config_input.ts'
 import { lifetime } from './config_lifetime.ts'
-import { readPasswordHash, type SecretSource } from './config_secret.ts'
+import type { SecretSource } from './config_secret.ts'
+import { readPasswordHash } from './config_secret.ts'
 import { issuerProblem } from './config_url.ts'
 
 const ACCESS_TOKEN_LIFETIME = 900
 const REFRESH_TOKEN_LIFETIME = 30 * 86_400
 
 /** The issuer is left empty where the input has none: `withIssuer` fills it in when the public URL is known. */
-export async function resolveRealm(input: RealmInput, path: string, source: SecretSource, findings: Findings): Promise<RealmSetup | undefined> {
+export async function resolveRealm(
+  input: RealmInput,
+  path: string,
+  source: SecretSource,
+  findings: Findings,
+): Promise<RealmSetup | undefined> {
   const dialects = resolveDialects(input, path, findings)
   const first = dialects[0]
   if (!first) return undefined
@@ -38,7 +48,11 @@ export async function resolveRealm(input: RealmInput, path: string, source: Secr
   }
   const problem = input.issuer === undefined ? undefined : issuerProblem(input.issuer, source.demo)
   if (problem !== undefined) findings.mistakes.push({ path: `${path}.issuer`, message: problem })
-  findTwice(findings.mistakes, realm.audiences.map((one, index) => ({ path: `${path}.audiences[${index}]`, text: one.identifier })), 'an audience is named once')
+  findTwice(
+    findings.mistakes,
+    realm.audiences.map((one, index) => ({ path: `${path}.audiences[${index}]`, text: one.identifier })),
+    'an audience is named once',
+  )
   const clients = await resolveClients(input, path, realm, source, findings)
   const users = await resolveUsers(input.users ?? [], path, realm.id, source, findings)
   checkPrincipals(input, path, users, findings)
@@ -61,7 +75,11 @@ function resolveDialects(input: RealmInput, path: string, { mistakes }: Findings
     const dialect = resolveOne(document, `${path}.dialects[${index}]`, mistakes)
     if (dialect) dialects.push(input.verbatim === undefined ? dialect : { ...dialect, verbatim: input.verbatim })
   }
-  findTwice(mistakes, dialects.map((one, index) => ({ path: `${path}.dialects[${index}].name`, text: one.name })), 'a realm serves each dialect once, under its own name')
+  findTwice(
+    mistakes,
+    dialects.map((one, index) => ({ path: `${path}.dialects[${index}].name`, text: one.name })),
+    'a realm serves each dialect once, under its own name',
+  )
   mistakes.push(...dialectCollisions(dialects, input.id, `${path}.dialects`))
   return dialects
 }
@@ -93,22 +111,36 @@ function grantsOf({ clients }: RealmInput): readonly GrantType[] {
 
 /** A scope that an audience names is thereby one of the realm's. */
 function resolveAudiences(input: RealmInput): Pick<Realm, 'scopes' | 'audiences'> {
-  const audiences = (input.audiences ?? []).map((one): Audience =>
-    typeof one === 'string' ? { identifier: one, scopes: [] } : { identifier: one.identifier, scopes: one.scopes ?? [] },
+  const audiences = (input.audiences ?? []).map(
+    (one): Audience =>
+      typeof one === 'string' ? { identifier: one, scopes: [] } : { identifier: one.identifier, scopes: one.scopes ?? [] },
   )
   return { audiences, scopes: [...new Set([...(input.scopes ?? []), ...audiences.flatMap((one) => one.scopes)])] }
 }
 
-async function resolveClients(input: RealmInput, path: string, realm: Realm, source: SecretSource, findings: Findings): Promise<ClientSetup[]> {
+async function resolveClients(
+  input: RealmInput,
+  path: string,
+  realm: Realm,
+  source: SecretSource,
+  findings: Findings,
+): Promise<ClientSetup[]> {
   const facts: RealmFacts = { ...realm, audiences: realm.audiences.map((one) => one.identifier) }
   const clients: ClientSetup[] = []
-  for (const [index, one] of input.clients.entries()) clients.push(await resolveClient(one, `${path}.clients[${index}]`, facts, source, findings))
+  for (const [index, one] of input.clients.entries())
+    clients.push(await resolveClient(one, `${path}.clients[${index}]`, facts, source, findings))
   const ids = input.clients.map((one, index) => ({ path: `${path}.clients[${index}].clientId`, text: one.clientId }))
   findTwice(findings.mistakes, ids, 'every client of a realm needs its own')
   return clients
 }
 
-async function resolveUsers(inputs: readonly UserInput[], path: string, realmId: string, source: SecretSource, findings: Findings): Promise<User[]> {
+async function resolveUsers(
+  inputs: readonly UserInput[],
+  path: string,
+  realmId: string,
+  source: SecretSource,
+  findings: Findings,
+): Promise<User[]> {
   const users: User[] = []
   for (const [index, one] of inputs.entries()) {
     const passwordHash = await readPasswordHash(one.password, `${path}.users[${index}].password`, source, findings)
@@ -144,8 +176,16 @@ function checkPrincipals(input: RealmInput, path: string, users: readonly User[]
       mistakes.push({ path: place(index, member), message })
     }
   }
-  findTwice(mistakes, users.map((one, index) => ({ path: place(index, 'username'), text: one.username })), 'every user of a realm needs its own')
-  findTwice(mistakes, users.map((one, index) => ({ path: place(index, 'id'), text: one.id })), 'every user of a realm needs its own')
+  findTwice(
+    mistakes,
+    users.map((one, index) => ({ path: place(index, 'username'), text: one.username })),
+    'every user of a realm needs its own',
+  )
+  findTwice(
+    mistakes,
+    users.map((one, index) => ({ path: place(index, 'id'), text: one.id })),
+    'every user of a realm needs its own',
+  )
 }
 
 /** What the claims profiles of the built-in dialects make of a client id in `sub` and `preferred_username`. */
@@ -158,8 +198,13 @@ function checkApiKeys(keys: readonly ApiKey[], path: string, { mistakes }: Findi
   const ids = new Map<string, string>()
   for (const { id, hash, clientId } of keys) {
     const other = owner.get(hash)
-    if (other !== undefined) mistakes.push({ path: `${path}.clients`, message: `have one API key twice, at '${other}' and '${clientId}': a key belongs to one client` })
-    else if (ids.has(id)) mistakes.push({ path: `${path}.clients`, message: `have the API key id '${id}' twice, at '${ids.get(id)}' and '${clientId}'` })
+    if (other !== undefined)
+      mistakes.push({
+        path: `${path}.clients`,
+        message: `have one API key twice, at '${other}' and '${clientId}': a key belongs to one client`,
+      })
+    else if (ids.has(id))
+      mistakes.push({ path: `${path}.clients`, message: `have the API key id '${id}' twice, at '${ids.get(id)}' and '${clientId}'` })
     owner.set(hash, clientId)
     ids.set(id, clientId)
   }

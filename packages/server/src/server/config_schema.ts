@@ -1,6 +1,7 @@
 // The schema of a configuration (zod), and its mistakes as sentences. Shape only: what names refer to is checked by the resolvers.
 // Loaded only when there is a configuration to check: it costs 50 ms that the demo need not wait for.
-import { isPlainObject, json, type Problem } from '@countersign/protocol/dialect/shape'
+import type { Problem } from '@countersign/protocol/dialect/shape'
+import { isPlainObject, json } from '@countersign/protocol/dialect/shape'
 import { GRANT_TYPES } from '@countersign/protocol/oauth/grant_type'
 import { isScopeToken } from '@countersign/protocol/oauth/scope'
 import { z } from 'zod'
@@ -33,20 +34,29 @@ const host = text(
   'a host name without scheme, port and slash',
 )
 const scope = z.string().refine(isScopeToken, { error: 'must be a scope value of RFC 6749 section 3.3, without spaces and quotes' })
-const port = z.number().refine((value) => Number.isInteger(value) && value >= 0 && value <= 65_535, { error: 'must be a whole number from 0 to 65535' })
+const port = z
+  .number()
+  .refine((value) => Number.isInteger(value) && value >= 0 && value <= 65_535, { error: 'must be a whole number from 0 to 65535' })
 
 const seconds = (most: number, meaning: string) =>
-  z.custom<number | string>((value) => lifetime(value) <= most, { error: `must be whole seconds or a text like '15m', '12h' or '30d', ${meaning}` })
+  z.custom<number | string>((value) => lifetime(value) <= most, {
+    error: `must be whole seconds or a text like '15m', '12h' or '30d', ${meaning}`,
+  })
 const accessTokenLifetime = seconds(MAX_ACCESS_TOKEN_LIFETIME, `at most ${MAX_ACCESS_TOKEN_LIFETIME / 86_400} days`)
 const refreshTokenLifetime = seconds(Number.POSITIVE_INFINITY, 'at most 10 years')
-const end = z.custom<number | string>((value) => !Number.isNaN(moment(value)), { error: "must be epoch seconds or a date like '2030-12-31'" })
+const end = z.custom<number | string>((value) => !Number.isNaN(moment(value)), {
+  error: "must be epoch seconds or a date like '2030-12-31'",
+})
 
 /** Whatever comes in its place must not be echoed: it may be the secret. */
 const secretRef = (...kinds: readonly ('env' | 'file' | 'hash')[]) =>
   z.unknown().superRefine((value, context) => {
     const forms = kinds.map((kind) => FORMS[kind]).join(' or ')
     if (typeof value === 'string') {
-      context.addIssue({ code: 'custom', message: `must not be the secret itself: write ${forms} (\`countersign init\` and \`countersign hash\` make them)` })
+      context.addIssue({
+        code: 'custom',
+        message: `must not be the secret itself: write ${forms} (\`countersign init\` and \`countersign hash\` make them)`,
+      })
     } else if (!isPlainObject(value) || Object.keys(value).length !== 1 || !kinds.some((kind) => typeof value[kind] === 'string')) {
       context.addIssue({ code: 'custom', message: value === undefined ? 'is missing' : `must be ${forms}` })
     } else if ('env' in value && !/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(String(value['env']))) {
@@ -63,7 +73,9 @@ function isJson(value: unknown): boolean {
 }
 
 const TAKEN_CLAIMS = new Set(
-  'iss sub aud exp iat nbf jti client_id azp scope sid typ act may_act cnf auth_time acr amr preferred_username gty active token_type'.split(' '),
+  'iss sub aud exp iat nbf jti client_id azp scope sid typ act may_act cnf auth_time acr amr preferred_username gty active token_type'.split(
+    ' ',
+  ),
 )
 const claims = z.record(
   z.string().refine((name) => !TAKEN_CLAIMS.has(name), { error: 'is set by the server: leave it out' }),
@@ -78,7 +90,10 @@ const client = object({
   secret: secretRef('env', 'file', 'hash').optional(),
   secrets: z.array(secret).optional(),
   public: z.boolean().optional(),
-  authMethods: z.array(z.enum(['client_secret_basic', 'client_secret_post', 'none'])).min(1, { error: 'must have an entry' }).optional(),
+  authMethods: z
+    .array(z.enum(['client_secret_basic', 'client_secret_post', 'none']))
+    .min(1, { error: 'must have an entry' })
+    .optional(),
   grants: z.array(z.enum(GRANT_TYPES)).optional(),
   scopes: z.array(scope).optional(),
   defaultScopes: z.array(scope).optional(),
@@ -118,7 +133,10 @@ const realm = object({
 })
 
 const route = object({
-  methods: z.array(text(/^[A-Za-z]{1,20}$/, 'a method like GET')).min(1, { error: 'must have an entry; leave it out for every method' }).optional(),
+  methods: z
+    .array(text(/^[A-Za-z]{1,20}$/, 'a method like GET'))
+    .min(1, { error: 'must have an entry; leave it out for every method' })
+    .optional(),
   path: text(/^\/[\x21-\x7e]{0,1023}$/, 'a path like /orders/:id or /orders/*'),
   scopes: z.array(scope).optional(),
 })

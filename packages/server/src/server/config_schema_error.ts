@@ -25,7 +25,9 @@ function unionLines(issue: z.core.$ZodIssueInvalidUnion, path: Path, input: unkn
   if (fitting) return fitting.flatMap((one) => lines(one, path, input))
   const value = valueAt(input, path)
   if (value === undefined) return [`${placeOf(path)} is missing.`]
-  const kinds = issue.errors.flatMap((issues) => issues.flatMap((one) => (one.code === 'invalid_type' ? [KINDS[one.expected] ?? one.expected] : [])))
+  const kinds = issue.errors.flatMap((issues) =>
+    issues.flatMap((one) => (one.code === 'invalid_type' ? [KINDS[one.expected] ?? one.expected] : [])),
+  )
   return [`${placeOf(path)} must be ${[...new Set(kinds)].join(' or ')}.`]
 }
 

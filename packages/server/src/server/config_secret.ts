@@ -29,13 +29,21 @@ export async function readSecretHash(ref: SecretRef, path: string, source: Secre
   const text = await readText(ref, path, source, findings)
   if (text === undefined) return undefined
   if (text.length < SHORT && !source.demo) {
-    findings.warnings.push({ path, message: `has fewer than ${SHORT} characters: a random secret of 256 bits comes from \`countersign init\`` })
+    findings.warnings.push({
+      path,
+      message: `has fewer than ${SHORT} characters: a random secret of 256 bits comes from \`countersign init\``,
+    })
   }
   return checkedSecretHash(secretHash(text), path, source, findings)
 }
 
 /** `$argon2id$...` of a person's password; undefined after a mistake. */
-export async function readPasswordHash(ref: SecretRef, path: string, source: SecretSource, findings: Findings): Promise<string | undefined> {
+export async function readPasswordHash(
+  ref: SecretRef,
+  path: string,
+  source: SecretSource,
+  findings: Findings,
+): Promise<string | undefined> {
   if ('hash' in ref) {
     if (!source.demo && DEMO_PASSWORD_HASHES.includes(ref.hash)) return refuseDemo(path, findings)
     if (isPasswordHash(ref.hash)) return ref.hash
@@ -62,7 +70,10 @@ export async function readMasterKey(
   if (text === undefined) return null
   const bytes = /^[0-9a-fA-F]{64}$/.test(text) ? Buffer.from(text, 'hex') : base64(text)
   if (bytes?.length === 32) return bytes
-  findings.mistakes.push({ path: 'masterKey', message: 'must be 32 bytes as base64url, base64 or hex, as `openssl rand -hex 32` prints them' })
+  findings.mistakes.push({
+    path: 'masterKey',
+    message: 'must be 32 bytes as base64url, base64 or hex, as `openssl rand -hex 32` prints them',
+  })
   return null
 }
 
@@ -107,7 +118,10 @@ async function readText(
 function fromEnvironment(name: string, path: string, { env }: SecretSource, { mistakes }: Findings): string | undefined {
   const text = env[name]
   if (text) return text
-  mistakes.push({ path: `${path}.env`, message: `names the environment variable ${name}, which is ${text === undefined ? 'not set' : 'empty'}` })
+  mistakes.push({
+    path: `${path}.env`,
+    message: `names the environment variable ${name}, which is ${text === undefined ? 'not set' : 'empty'}`,
+  })
   return undefined
 }
 

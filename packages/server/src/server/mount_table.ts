@@ -31,15 +31,15 @@ export function createMountTable(realms: readonly RealmContext[]): MountTable {
   }
   const at = (host: string, path: string): Mounted | undefined => byHost.get(host)?.get(path) ?? anywhere.get(path)
   return {
-    find: (host, path) => at(host, path) ?? (path.endsWith(PEM) ? at(host, `${path.slice(0, path.lastIndexOf('/') + 1)}{kid}${PEM}`) : undefined),
+    find: (host, path) =>
+      at(host, path) ?? (path.endsWith(PEM) ? at(host, `${path.slice(0, path.lastIndexOf('/') + 1)}{kid}${PEM}`) : undefined),
   }
 }
 
 const PEM = '.pem'
 
-/** @param issuerPath path part of the realm's issuer here: RFC 8414 and RFC 8615 put it behind the well-known name. */
+/** @param issuerPath path part of the realm's issuer here, without a slash at its end. */
 function mountAll(paths: Map<string, Mounted>, context: RealmContext, issuerPath: string, rooted: boolean): void {
-  const slash = context.realm.issuer.endsWith('/')
   for (const dialect of context.dialects) {
     for (const name of ENDPOINT_NAMES) {
       const mounted: Mounted = { context, dialect, name, endpoint: ENDPOINTS[name] }
@@ -48,16 +48,18 @@ function mountAll(paths: Map<string, Mounted>, context: RealmContext, issuerPath
         // Where the issuer has a path of its own on this host, its metadata names the endpoints below that path.
         if (rooted && dialect.document.mount === 'prefixed') add(paths, issuerPath + path, mounted)
       }
-      if (name === 'metadata') {
-        for (const wellKnown of WELL_KNOWN) {
-          add(paths, `${wellKnown}${issuerPath}`, mounted)
-          // RFC 8414 section 3.1 has the slash at an issuer's end removed; clients forget to.
-          if (slash) add(paths, `${wellKnown}${issuerPath}/`, mounted)
-          add(paths, `${issuerPath}${wellKnown}`, mounted)
-        }
-      }
+      if (name === 'metadata') for (const path of wellKnownPaths(issuerPath, context.realm.issuer.endsWith('/'))) add(paths, path, mounted)
     }
   }
+}
+
+/** Before the issuer's path (RFC 8414, RFC 8615) and behind it (OpenID Connect). @param slash whether the issuer ends with one */
+function wellKnownPaths(issuerPath: string, slash: boolean): string[] {
+  return WELL_KNOWN.flatMap((wellKnown) => {
+    const paths = [wellKnown + issuerPath, issuerPath + wellKnown]
+    // RFC 8414 section 3.1 has the slash removed first; clients forget to.
+    return slash ? [...paths, `${wellKnown}${issuerPath}/`] : paths
+  })
 }
 
 const WELL_KNOWN = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']

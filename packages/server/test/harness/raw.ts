@@ -13,13 +13,25 @@ export interface RawAnswer {
 /** A request with any headers, `host` among them; names may repeat when given as a flat list. */
 export async function sendAs(
   url: string,
-  { method = 'GET', headers = {}, body = '' }: { method?: string; headers?: Record<string, string> | readonly string[]; body?: string | Uint8Array } = {},
+  {
+    method = 'GET',
+    headers = {},
+    body = '',
+  }: { method?: string; headers?: Record<string, string> | readonly string[]; body?: string | Uint8Array } = {},
 ): Promise<RawAnswer> {
   const { hostname, port } = new URL(url)
   // The path as written: a URL parser would mend what is broken on purpose.
   const path = url.slice(url.indexOf('/', 'http://'.length))
   const listed = Array.isArray(headers) ? [...headers] : headers
-  const sent = request({ hostname, port, path, method, headers: listed as string[] | Record<string, string>, agent: false, setHost: !Array.isArray(headers) })
+  const sent = request({
+    hostname,
+    port,
+    path,
+    method,
+    headers: listed as string[] | Record<string, string>,
+    agent: false,
+    setHost: !Array.isArray(headers),
+  })
   sent.end(body)
   const [response] = await once(sent, 'response')
   const chunks: Buffer[] = []
@@ -33,14 +45,16 @@ export async function exchange(origin: string, bytes: string | Uint8Array): Prom
   const { hostname, port } = new URL(origin)
   const socket = connect(Number(port), hostname)
   const chunks: Buffer[] = []
-  socket.on('data', (chunk) => chunks.push(chunk))
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
   socket.setTimeout(20_000, () => socket.destroy(new Error('the server neither answered nor hung up')))
   // A server that refuses early may reset the connection while we still send: what it said before counts.
   let reset: Error | undefined
   socket.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') reset = error
   })
-  const closed = new Promise((resolve) => socket.once('close', resolve))
+  const closed = new Promise<void>((resolve) => {
+    socket.once('close', () => resolve())
+  })
   socket.write(bytes)
   await closed
   if (reset) throw reset

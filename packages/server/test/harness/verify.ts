@@ -1,6 +1,7 @@
 // Tokens seen by somebody else's eyes: the `jose` package, with the keys that the realm serves.
 import assert from 'node:assert/strict'
-import { createLocalJWKSet, type JWTPayload, jwtVerify, type ProtectedHeaderParameters } from 'jose'
+import type { JWTPayload, ProtectedHeaderParameters } from 'jose'
+import { createLocalJWKSet, jwtVerify } from 'jose'
 import { send } from './http.ts'
 
 export interface Seen {

@@ -3,17 +3,21 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { basic, postForm, send } from '../harness/http.ts'
 import { assertRefused, verifiedByJose } from '../harness/verify.ts'
-import { API, FILES, ISSUER_PATH, type Orders, secretOf, startOrders } from './orders.ts'
+import type { Orders } from './orders.ts'
+import { API, FILES, ISSUER_PATH, secretOf, startOrders } from './orders.ts'
 
 let server: Orders
-before(async () => void (server = await startOrders()))
+before(async () => {
+  server = await startOrders()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
 })
 
 const CC = { grant_type: 'client_credentials' }
-const audienceOf = async (token: unknown, expected: string) => (await verifiedByJose(server.origin, ISSUER_PATH, String(token), expected)).claims.aud
+const audienceOf = async (token: unknown, expected: string) =>
+  (await verifiedByJose(server.origin, ISSUER_PATH, String(token), expected)).claims.aud
 
 test('audience and resource name the API alike', async () => {
   for (const name of ['audience', 'resource']) {
@@ -61,7 +65,16 @@ test('an API this client may not have tokens for is an invalid_target', async ()
 })
 
 test('a resource that is no absolute URI, or has a fragment, is an invalid_target', async () => {
-  for (const resource of ['api.example.com', '/orders', `${API}#here`, `${API}/a b`, 'https://', 'a'.repeat(600), `${API} ${FILES}`, 'urn:\u00fc']) {
+  for (const resource of [
+    'api.example.com',
+    '/orders',
+    `${API}#here`,
+    `${API}/a b`,
+    'https://',
+    'a'.repeat(600),
+    `${API} ${FILES}`,
+    'urn:\u00fc',
+  ]) {
     assertRefused(await server.token('shop', { ...CC, resource }), 400, 'invalid_target')
   }
 })

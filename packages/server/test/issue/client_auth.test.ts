@@ -3,10 +3,13 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { basic, postForm, send } from '../harness/http.ts'
 import { assertRefused } from '../harness/verify.ts'
-import { type Orders, PASSWORD, secretOf, startOrders } from './orders.ts'
+import type { Orders } from './orders.ts'
+import { PASSWORD, secretOf, startOrders } from './orders.ts'
 
 let server: Orders
-before(async () => void (server = await startOrders()))
+before(async () => {
+  server = await startOrders()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
@@ -45,7 +48,8 @@ test('the same client_id in Basic and in the body is one method, not two', async
 })
 
 test('either of two live secrets opens while they rotate', async () => {
-  for (const secret of ['the old secret of rotating', 'the new secret of rotating']) assert.equal((await post(CC, basic('rotating', secret))).status, 200)
+  for (const secret of ['the old secret of rotating', 'the new secret of rotating'])
+    assert.equal((await post(CC, basic('rotating', secret))).status, 200)
   assertRefused(await post(CC, basic('rotating', 'the next secret of rotating')), 401, 'invalid_client')
 })
 
@@ -133,7 +137,7 @@ test('nothing at all is an invalid_client without a challenge', async () => {
 test('credentials in the URL are refused at every endpoint that takes them, and not echoed', async () => {
   const query = new URLSearchParams({ ...CC, client_id: 'shop', client_secret: secretOf('shop') })
   for (const endpoint of ['token', 'introspect', 'revoke']) {
-    const answer = await send(`${server.url(endpoint)}?${query}`, { method: 'POST', body: new URLSearchParams(CC) })
+    const answer = await send(`${server.url(endpoint)}?${query.toString()}`, { method: 'POST', body: new URLSearchParams(CC) })
     assertRefused(answer, 400, 'invalid_request')
     assert.ok(!answer.text.includes('secret of shop'))
   }

@@ -4,10 +4,13 @@ import { after, before, test } from 'node:test'
 import { basic, postForm, send } from '../harness/http.ts'
 import { startConfigured } from '../harness/server.ts'
 import { assertRefused, assertUncached, verifiedByJose } from '../harness/verify.ts'
-import { API, FILES, hashed, ISSUER_PATH, type Orders, secretOf, startOrders } from './orders.ts'
+import type { Orders } from './orders.ts'
+import { API, FILES, hashed, ISSUER_PATH, secretOf, startOrders } from './orders.ts'
 
 let server: Orders
-before(async () => void (server = await startOrders()))
+before(async () => {
+  server = await startOrders()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
@@ -27,25 +30,36 @@ test('the token is an ES256 at+jwt with every claim RFC 9068 demands, and jose v
   const { header, claims } = await verifiedByJose(server.origin, ISSUER_PATH, String(json['access_token']), API)
   assert.deepEqual([header.alg, header.typ], ['ES256', 'at+jwt'])
   const { iss, sub, aud, client_id, scope, exp = 0, iat = 0, jti } = claims
-  assert.deepEqual({ iss, sub, aud, client_id, scope }, { iss: server.origin + ISSUER_PATH, sub: 'shop', aud: API, client_id: 'shop', scope: 'read' })
+  assert.deepEqual(
+    { iss, sub, aud, client_id, scope },
+    { iss: server.origin + ISSUER_PATH, sub: 'shop', aud: API, client_id: 'shop', scope: 'read' },
+  )
   assert.equal(exp - iat, 900)
   assert.match(jti ?? '', /^[0-9a-f-]{36}$/)
 })
 
 test('two tokens never have the same jti', async () => {
   const tokens = await Promise.all(Array.from({ length: 20 }, () => server.token('shop', { grant_type: 'client_credentials' })))
-  const ids = new Set(tokens.map(({ json }) => JSON.parse(Buffer.from(String(json['access_token']).split('.')[1] ?? '', 'base64url').toString()).jti))
+  const ids = new Set(
+    tokens.map(({ json }) => JSON.parse(Buffer.from(String(json['access_token']).split('.')[1] ?? '', 'base64url').toString()).jti),
+  )
   assert.equal(ids.size, 20)
 })
 
 test('each algorithm that an operator may choose gives tokens that jose verifies', async () => {
   const algorithms = ['EdDSA', 'ES256', 'ES384', 'ES512', 'RS256', 'PS256']
   const client = { clientId: 'one', secret: hashed('a secret that is long enough') }
-  const other = await startConfigured({ realms: algorithms.map((algorithm) => ({ id: algorithm.toLowerCase(), algorithm, audiences: [API], clients: [client] })) })
+  const other = await startConfigured({
+    realms: algorithms.map((algorithm) => ({ id: algorithm.toLowerCase(), algorithm, audiences: [API], clients: [client] })),
+  })
   try {
     for (const algorithm of algorithms) {
       const path = `/realms/${algorithm.toLowerCase()}`
-      const answer = await postForm(`${other.origin}${path}/oauth2/token`, { grant_type: 'client_credentials' }, basic('one', 'a secret that is long enough'))
+      const answer = await postForm(
+        `${other.origin}${path}/oauth2/token`,
+        { grant_type: 'client_credentials' },
+        basic('one', 'a secret that is long enough'),
+      )
       const { header } = await verifiedByJose(other.origin, path, String(answer.json['access_token']), API)
       assert.equal(header.alg, algorithm)
     }
@@ -71,7 +85,10 @@ test('the families of Keycloak and Auth0 sign RS256, each with its own claims', 
     const auth0 = await postForm(`${other.origin}/realms/auth0/oauth/token`, { ...body, audience: FILES })
     const second = await verifiedByJose(other.origin, '/realms/auth0', String(auth0.json['access_token']), FILES)
     assert.deepEqual([second.header.alg, second.header.typ], ['RS256', 'at+jwt'])
-    assert.deepEqual([second.claims.sub, second.claims.iss, second.claims['gty']], ['one@clients', `${other.origin}/realms/auth0/`, 'client-credentials'])
+    assert.deepEqual(
+      [second.claims.sub, second.claims.iss, second.claims['gty']],
+      ['one@clients', `${other.origin}/realms/auth0/`, 'client-credentials'],
+    )
   } finally {
     await other.close()
   }
@@ -88,7 +105,14 @@ test('a request without grant_type, or with an empty one, is an invalid_request'
 })
 
 test('a grant nobody offers is an unsupported_grant_type', async () => {
-  for (const grant of ['authorization_code', 'implicit', 'Client_Credentials', '__proto__', 'constructor', 'urn:ietf:params:oauth:grant-type:token-exchange']) {
+  for (const grant of [
+    'authorization_code',
+    'implicit',
+    'Client_Credentials',
+    '__proto__',
+    'constructor',
+    'urn:ietf:params:oauth:grant-type:token-exchange',
+  ]) {
     assertRefused(await server.token('shop', { grant_type: grant }), 400, 'unsupported_grant_type')
   }
 })

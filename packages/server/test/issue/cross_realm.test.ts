@@ -4,10 +4,13 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { ConfigInput } from '../../src/server/config_input.ts'
 import { hashPassword } from '../../src/server/password.ts'
-import { DEMO_REALMS, type DemoRealm, presentation, requestToken, TOKEN_PATHS, TOKEN_REQUESTS } from '../harness/demo.ts'
+import type { DemoRealm } from '../harness/demo.ts'
+import { DEMO_REALMS, presentation, requestToken, TOKEN_PATHS, TOKEN_REQUESTS } from '../harness/demo.ts'
 import { postForm, postJson, send } from '../harness/http.ts'
-import { startConfigured, startDemo, type TestServer } from '../harness/server.ts'
-import { startEcho, type Upstream } from '../harness/upstream.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startConfigured, startDemo } from '../harness/server.ts'
+import type { Upstream } from '../harness/upstream.ts'
+import { startEcho } from '../harness/upstream.ts'
 import { API, hashed } from './orders.ts'
 
 interface Held {
@@ -116,7 +119,13 @@ describe('four realms that differ in issuer and keys only', () => {
     server = await startConfigured(await alike(upstream.origin))
     for (const id of REALMS) {
       for (const client_id of ['one', 'reference']) {
-        const answer = await postForm(server.origin + PLACES[id].token, { ...ONE, client_id, grant_type: 'password', username: 'ada', password: 'the password of ada' })
+        const answer = await postForm(server.origin + PLACES[id].token, {
+          ...ONE,
+          client_id,
+          grant_type: 'password',
+          username: 'ada',
+          password: 'the password of ada',
+        })
         assert.equal(answer.status, 200, answer.text)
         held.set(`${id} ${client_id}`, tokensOf(answer.json))
       }
@@ -133,7 +142,9 @@ describe('four realms that differ in issuer and keys only', () => {
       for (const [name, { access, refresh = '' }] of held) {
         const own = name.startsWith(`${here} `)
         const client = { ...ONE, client_id: name.split(' ')[1] ?? '' }
-        const api = await send(`${server.origin}/apis/${here}/`, { headers: presentation(here === 'webcommander' ? 'webcommander' : 'willba', access) })
+        const api = await send(`${server.origin}/apis/${here}/`, {
+          headers: presentation(here === 'webcommander' ? 'webcommander' : 'willba', access),
+        })
         assert.equal(api.status, own ? 200 : 401, `${name} at the API of ${here}`)
         const info = await send(server.origin + PLACES[here].userinfo, { headers: presentation('willba', access) })
         assert.equal(info.status, own ? 200 : 401, `${name} at userinfo of ${here}`)
@@ -143,7 +154,11 @@ describe('four realms that differ in issuer and keys only', () => {
         }
         if (own) continue
         for (const token of [access, refresh]) await postForm(server.origin + PLACES[here].revoke, { ...client, token })
-        const refreshed = await postForm(server.origin + PLACES[here].token, { ...client, grant_type: 'refresh_token', refresh_token: refresh })
+        const refreshed = await postForm(server.origin + PLACES[here].token, {
+          ...client,
+          grant_type: 'refresh_token',
+          refresh_token: refresh,
+        })
         assert.deepEqual([refreshed.status, refreshed.json['error']], [400, 'invalid_grant'])
       }
     })
@@ -158,7 +173,12 @@ describe('four realms that differ in issuer and keys only', () => {
   })
 
   async function alike(origin: string): Promise<ConfigInput> {
-    const rights = { secret: hashed(ONE.client_secret), grants: ['password', 'refresh_token'] as const, defaultAudience: API, scopes: ['profile'] }
+    const rights = {
+      secret: hashed(ONE.client_secret),
+      grants: ['password', 'refresh_token'] as const,
+      defaultAudience: API,
+      scopes: ['profile'],
+    }
     const users = [{ id: 'ada-1', username: 'ada', password: { hash: await hashPassword('the password of ada') } }]
     return {
       realms: REALMS.map((id) => ({

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { hashPassword } from '../../src/server/password.ts'
 import { basic, postForm, postJson, send } from '../harness/http.ts'
-import { startConfigured, type TestServer } from '../harness/server.ts'
-import { startEcho, type Upstream } from '../harness/upstream.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startConfigured } from '../harness/server.ts'
+import type { Upstream } from '../harness/upstream.ts'
+import { startEcho } from '../harness/upstream.ts'
 import { assertRefused, verifiedByJose } from '../harness/verify.ts'
 import { API, hashed } from './orders.ts'
 
@@ -14,7 +16,9 @@ const client = { clientId: 'one', secret: hashed(SECRET), scopes: ['read', 'writ
 const facts = { scopes: ['read', 'write'], audiences: [API], clients: [client] }
 
 let upstream: Upstream
-before(async () => void (upstream = await startEcho()))
+before(async () => {
+  upstream = await startEcho()
+})
 after(() => upstream.close())
 
 describe('verbatim: true', () => {
@@ -36,7 +40,8 @@ describe('verbatim: true', () => {
     assert.deepEqual(server.reports, [])
     await server.close()
   })
-  const ask = (realm: string) => postJson(`${server.origin}/realms/${realm}/api/v4/oauth2/token`, { ...CC, auth_string, redirect_uri: 'https://x.example/' })
+  const ask = (realm: string) =>
+    postJson(`${server.origin}/realms/${realm}/api/v4/oauth2/token`, { ...CC, auth_string, redirect_uri: 'https://x.example/' })
 
   test('WebCommander answers without token_type, in the page’s order and with nothing else', async () => {
     const answer = await ask('letter')
@@ -93,7 +98,13 @@ describe('a sixth dialect, invented here and given as JSON', () => {
     await server.close()
   })
   const ask = (changes: Record<string, unknown> = {}) =>
-    postJson(`${server.origin}/realms/bakery/oven/v1/ticket`, { kind: 'daily', baker: 'one', client_secret: SECRET, flour: 'rye', ...changes })
+    postJson(`${server.origin}/realms/bakery/oven/v1/ticket`, {
+      kind: 'daily',
+      baker: 'one',
+      client_secret: SECRET,
+      flour: 'rye',
+      ...changes,
+    })
 
   test('it answers in its own words, and its token opens the API in its own header', async () => {
     const answer = await ask({ loaves: 'write' })
@@ -146,8 +157,16 @@ describe('a realm with three dialects at once', () => {
     assert.deepEqual(server.reports, [])
     await server.close()
   })
-  const TOKENS = { standard: '/realms/all/oauth2/token', auth0: '/realms/all/oauth/token', keycloak: '/realms/all/protocol/openid-connect/token' }
-  const INTROSPECTIONS = ['/realms/all/oauth2/introspect', '/realms/all/oauth/introspect', '/realms/all/protocol/openid-connect/token/introspect']
+  const TOKENS = {
+    standard: '/realms/all/oauth2/token',
+    auth0: '/realms/all/oauth/token',
+    keycloak: '/realms/all/protocol/openid-connect/token',
+  }
+  const INTROSPECTIONS = [
+    '/realms/all/oauth2/introspect',
+    '/realms/all/oauth/introspect',
+    '/realms/all/protocol/openid-connect/token/introspect',
+  ]
 
   for (const [dialect, path] of Object.entries(TOKENS)) {
     test(`${dialect}: its token has its family's claims, opens the API, and is known at every endpoint of the realm`, async () => {
@@ -156,11 +175,14 @@ describe('a realm with three dialects at once', () => {
       assert.equal('not-before-policy' in answer.json, dialect === 'keycloak')
       const token = String(answer.json['access_token'])
       const { header, claims } = await verifiedByJose(server.origin, '/realms/all', token, API)
-      assert.deepEqual([header.typ, claims['typ'], claims['gty']], {
-        standard: ['at+jwt', undefined, undefined],
-        auth0: ['at+jwt', undefined, 'client-credentials'],
-        keycloak: ['JWT', 'Bearer', undefined],
-      }[dialect])
+      assert.deepEqual(
+        [header.typ, claims['typ'], claims['gty']],
+        {
+          standard: ['at+jwt', undefined, undefined],
+          auth0: ['at+jwt', undefined, 'client-credentials'],
+          keycloak: ['JWT', 'Bearer', undefined],
+        }[dialect],
+      )
       assert.equal((await send(`${server.origin}/apis/all/`, { headers: { authorization: `Bearer ${token}` } })).status, 200)
       for (const endpoint of INTROSPECTIONS) {
         assert.equal((await postForm(server.origin + endpoint, { token }, basic('one', SECRET))).json['active'], true, endpoint)
@@ -177,7 +199,9 @@ describe('a realm with three dialects at once', () => {
   test('the first one speaks in the metadata, and all sign with the realm’s one key', async () => {
     const { json } = await send(`${server.origin}/realms/all/.well-known/openid-configuration`)
     assert.equal(json['token_endpoint'], server.origin + TOKENS.standard)
-    const sets = ['/realms/all/.well-known/jwks.json', '/realms/all/protocol/openid-connect/certs'].map((path) => send(server.origin + path))
+    const sets = ['/realms/all/.well-known/jwks.json', '/realms/all/protocol/openid-connect/certs'].map((path) =>
+      send(server.origin + path),
+    )
     const [one, other] = await Promise.all(sets)
     assert.deepEqual(one?.json, other?.json)
   })

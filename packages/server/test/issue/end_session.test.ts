@@ -1,20 +1,24 @@
 // The end of a session as Keycloak's clients ask for it, and the authorization endpoint that no realm of ours serves yet.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { postForm, send } from '../harness/http.ts'
 import { requestToken } from '../harness/demo.ts'
-import { startDemo, type TestServer } from '../harness/server.ts'
+import { postForm, send } from '../harness/http.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startDemo } from '../harness/server.ts'
 import { assertRefused } from '../harness/verify.ts'
 
 let server: TestServer
-before(async () => void (server = await startDemo()))
+before(async () => {
+  server = await startDemo()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
 })
 
 const at = (endpoint: string) => `${server.origin}/realms/wogeez/protocol/openid-connect/${endpoint}`
-const callApi = async (token: string) => (await send(`${server.origin}/apis/wogeez/`, { headers: { authorization: `Bearer ${token}` } })).status
+const callApi = async (token: string) =>
+  (await send(`${server.origin}/apis/wogeez/`, { headers: { authorization: `Bearer ${token}` } })).status
 const signIn = async () => {
   const { json } = await requestToken(server.origin, 'wogeez')
   return { access: String(json['access_token']), refresh: String(json['refresh_token']) }

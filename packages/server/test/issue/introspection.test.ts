@@ -3,17 +3,21 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { basic, postForm, send } from '../harness/http.ts'
 import { assertRefused, assertUncached } from '../harness/verify.ts'
-import { API, ISSUER_PATH, type Orders, secretOf, startOrders } from './orders.ts'
+import type { Orders } from './orders.ts'
+import { API, ISSUER_PATH, secretOf, startOrders } from './orders.ts'
 
 let server: Orders
-before(async () => void (server = await startOrders()))
+before(async () => {
+  server = await startOrders()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
 })
 
 const INACTIVE = { active: false }
-const ask = (parameters: Record<string, string>, caller = 'checker') => postForm(server.url('introspect'), parameters, basic(caller, secretOf(caller)))
+const ask = (parameters: Record<string, string>, caller = 'checker') =>
+  postForm(server.url('introspect'), parameters, basic(caller, secretOf(caller)))
 
 test('a resource server reads any token of its realm', async () => {
   const { json } = await server.token('shop', { grant_type: 'client_credentials', scope: 'read' })
@@ -51,7 +55,18 @@ test('used, revoked, changed, foreign and made-up tokens are inactive, and nothi
   const [header, payload, signature = ''] = String(next.json['access_token']).split('.')
   const none = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')
   const flipped = (signature.startsWith('A') ? 'B' : 'A') + signature.slice(1)
-  const dead = [refresh, access, `${header}.${payload}.${flipped}`, `${none}.${payload}.`, `${header}.${payload}.`, 'x', 'a.b.c', '..', '{}', 'cs_token_x']
+  const dead = [
+    refresh,
+    access,
+    `${header}.${payload}.${flipped}`,
+    `${none}.${payload}.`,
+    `${header}.${payload}.`,
+    'x',
+    'a.b.c',
+    '..',
+    '{}',
+    'cs_token_x',
+  ]
   for (const token of dead) assert.deepEqual((await ask({ token })).json, INACTIVE, token.slice(0, 40))
 })
 
@@ -70,7 +85,11 @@ test('nobody asks without proving who it is', async () => {
   assert.match(wrong.headers.get('www-authenticate') ?? '', /^Basic /)
   // A bearer token is no client authentication here.
   const { json } = await server.token('checker', { grant_type: 'client_credentials' })
-  assertRefused(await postForm(server.url('introspect'), { token: 'x' }, { authorization: `Bearer ${json['access_token']}` }), 401, 'invalid_client')
+  assertRefused(
+    await postForm(server.url('introspect'), { token: 'x' }, { authorization: `Bearer ${String(json['access_token'])}` }),
+    401,
+    'invalid_client',
+  )
 })
 
 test('only POST is taken: a token never travels in a URL', async () => {

@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict'
 import { createPublicKey, verify } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { send } from '../harness/http.ts'
 import { accessToken } from '../harness/demo.ts'
-import { startDemo, type TestServer } from '../harness/server.ts'
+import { send } from '../harness/http.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startDemo } from '../harness/server.ts'
 
 let server: TestServer
-before(async () => void (server = await startDemo()))
+before(async () => {
+  server = await startDemo()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
@@ -26,12 +29,15 @@ for (const [realm, jwks, pem] of PLACES) {
     assert.equal(answer.status, 200)
     const keys = answer.json['keys'] as Record<string, unknown>[]
     assert.equal(keys.length, 1)
-    assert.deepEqual([keys[0]?.['use'], typeof keys[0]?.['kid'], keys[0]?.['alg']], ['sig', 'string', realm === 'webcommander' ? 'ES256' : 'RS256'])
+    assert.deepEqual(
+      [keys[0]?.['use'], typeof keys[0]?.['kid'], keys[0]?.['alg']],
+      ['sig', 'string', realm === 'webcommander' ? 'ES256' : 'RS256'],
+    )
     for (const key of keys) for (const name of PRIVATE) assert.ok(!(name in key), `${name} is private`)
   })
 
   test(`${realm}: the same key stands there as PEM`, async () => {
-    const [key] = (await send(server.origin + jwks)).json['keys'] as (Record<string, unknown> & { kid: string })[]
+    const [key] = (await send(server.origin + jwks)).json['keys'] as { kid: string; use?: string; alg?: string }[]
     const answer = await send(`${server.origin}${pem}${key?.kid}.pem`)
     assert.equal(answer.status, 200)
     const { kid: _, use: __, alg: ___, ...parts } = key ?? { kid: '' }
@@ -39,7 +45,8 @@ for (const [realm, jwks, pem] of PLACES) {
   })
 
   test(`${realm}: a key of another name is not there`, async () => {
-    for (const name of ['none', '__proto__', '..', '%2e%2e', 'a'.repeat(5000), '']) assert.equal((await send(`${server.origin}${pem}${name}.pem`)).status, 404)
+    for (const name of ['none', '__proto__', '..', '%2e%2e', 'a'.repeat(5000), ''])
+      assert.equal((await send(`${server.origin}${pem}${name}.pem`)).status, 404)
   })
 }
 

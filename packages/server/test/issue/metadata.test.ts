@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { send } from '../harness/http.ts'
 import { sendAs } from '../harness/raw.ts'
-import { startConfigured, type TestServer } from '../harness/server.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startConfigured } from '../harness/server.ts'
 import { API, hashed } from './orders.ts'
 
 const WELL_KNOWN = ['openid-configuration', 'oauth-authorization-server']
@@ -33,7 +34,7 @@ after(async () => {
 
 for (const id of ['standard', 'keycloak', 'auth0', 'webcommander']) {
   test(`${id}: the same document stands at all four places, for any cache and any origin`, async () => {
-    const documents = []
+    const documents: Record<string, unknown>[] = []
     for (const name of WELL_KNOWN) {
       for (const path of [`/realms/${id}/.well-known/${name}`, `/.well-known/${name}/realms/${id}`]) {
         const answer = await send(server.origin + path)
@@ -65,7 +66,10 @@ for (const id of ['standard', 'keycloak', 'auth0', 'webcommander']) {
     assert.deepEqual(json['subject_types_supported'], ['public'])
     assert.deepEqual(json['scopes_supported'], ['read'])
     assert.deepEqual(json['id_token_signing_alg_values_supported'], [id === 'keycloak' || id === 'auth0' ? 'RS256' : 'ES256'])
-    assert.deepEqual(new Set(json['token_endpoint_auth_methods_supported'] as string[]), new Set(['client_secret_basic', 'client_secret_post', 'none']))
+    assert.deepEqual(
+      new Set(json['token_endpoint_auth_methods_supported'] as string[]),
+      new Set(['client_secret_basic', 'client_secret_post', 'none']),
+    )
   })
 }
 
@@ -93,7 +97,12 @@ test('an issuer without a slash at its end is not found with one', async () => {
 const OWN_HOSTS = [
   ['auth.example.com', '', 'https://auth.example.com', 'https://auth.example.com/oauth2/token'],
   ['below.example.com', '/tenants/one', 'https://below.example.com/tenants/one', 'https://below.example.com/tenants/one/oauth2/token'],
-  ['kc.example.com', '/realms/family', 'https://kc.example.com/realms/family', 'https://kc.example.com/realms/family/protocol/openid-connect/token'],
+  [
+    'kc.example.com',
+    '/realms/family',
+    'https://kc.example.com/realms/family',
+    'https://kc.example.com/realms/family/protocol/openid-connect/token',
+  ],
 ] as const
 for (const [host, path, issuer, tokenEndpoint] of OWN_HOSTS) {
   test(`${host}: its own host name finds the issuer in both orders, in any case and with any port, and its token endpoint answers there`, async () => {
@@ -104,7 +113,11 @@ for (const [host, path, issuer, tokenEndpoint] of OWN_HOSTS) {
         [`${path}/.well-known/${name}`, `${host}:8443`],
       ]) {
         const answer = await sendAs(server.origin + url, { headers: { host: field ?? '' } })
-        assert.deepEqual([answer.status, answer.json['issuer'], answer.json['token_endpoint']], [200, issuer, tokenEndpoint], `${field} ${url}`)
+        assert.deepEqual(
+          [answer.status, answer.json['issuer'], answer.json['token_endpoint']],
+          [200, issuer, tokenEndpoint],
+          `${field} ${url}`,
+        )
       }
     }
     const answer = await sendAs(server.origin + new URL(tokenEndpoint).pathname, { method: 'POST', headers: { host } })
@@ -134,7 +147,15 @@ test('HEAD is GET without a body, and other methods are refused', async () => {
 })
 
 test('a realm nobody configured has none', async () => {
-  for (const path of ['/realms/none', '/realms/', '/realms/__proto__', '/realms/standard%2f', '/realms//standard', '/realms/./standard', '/REALMS/standard']) {
+  for (const path of [
+    '/realms/none',
+    '/realms/',
+    '/realms/__proto__',
+    '/realms/standard%2f',
+    '/realms//standard',
+    '/realms/./standard',
+    '/REALMS/standard',
+  ]) {
     assert.equal((await sendAs(`${server.origin}${path}/.well-known/openid-configuration`)).status, 404, path)
   }
 })

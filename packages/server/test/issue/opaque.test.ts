@@ -1,13 +1,17 @@
 // Opaque access tokens: a reference outside, the same claims inside.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { basic, postForm } from '../harness/http.ts'
 import { startConfigured } from '../harness/server.ts'
 import { startEcho } from '../harness/upstream.ts'
-import { API, hashed, ISSUER_PATH, type Orders, secretOf, startOrders } from './orders.ts'
+import type { Orders } from './orders.ts'
+import { API, hashed, ISSUER_PATH, secretOf, startOrders } from './orders.ts'
 
 let server: Orders
-before(async () => void (server = await startOrders()))
+before(async () => {
+  server = await startOrders()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
@@ -27,7 +31,15 @@ test('it opens the API, and introspection tells its claims', async () => {
   const { active, iss, aud, sub, client_id, scope, token_type } = await server.introspect(token)
   assert.deepEqual(
     { active, iss, aud, sub, client_id, scope, token_type },
-    { active: true, iss: server.origin + ISSUER_PATH, aud: API, sub: 'reference', client_id: 'reference', scope: 'read', token_type: 'Bearer' },
+    {
+      active: true,
+      iss: server.origin + ISSUER_PATH,
+      aud: API,
+      sub: 'reference',
+      client_id: 'reference',
+      scope: 'read',
+      token_type: 'Bearer',
+    },
   )
 })
 
@@ -71,7 +83,7 @@ test('an expired token is dead everywhere', async () => {
       const isActive = async () =>
         (await postForm(`${other.origin}/realms/orders/oauth2/introspect`, { token }, credentials)).json['active'] === true
       // The end of a whole second is an event of the clock alone: asked until it has come.
-      while (await isActive()) await new Promise((resolve) => setTimeout(resolve, 50))
+      while (await isActive()) await pause(50)
       const answer = await fetch(`${other.origin}/apis/orders/`, { headers: { authorization: `Bearer ${token}` } })
       assert.equal(answer.status, 401)
       assert.match(answer.headers.get('www-authenticate') ?? '', /error="invalid_token"/)

@@ -1,9 +1,12 @@
 // The realm most tests of the issuer work with, as an operator would write it, and its guarded API.
+
+import { secretHash } from '../../src/model/secret_hash.ts'
 import type { ConfigInput, SecretRef } from '../../src/server/config_input.ts'
 import { hashPassword } from '../../src/server/password.ts'
-import { secretHash } from '../../src/model/secret_hash.ts'
-import { basic, postForm, type Answer } from '../harness/http.ts'
-import { startConfigured, type TestServer } from '../harness/server.ts'
+import type { Answer } from '../harness/http.ts'
+import { basic, postForm } from '../harness/http.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startConfigured } from '../harness/server.ts'
 import { startEcho } from '../harness/upstream.ts'
 
 export const API = 'https://api.example.com'
@@ -36,7 +39,11 @@ export async function ordersConfig(upstream: string): Promise<ConfigInput> {
           { ...secret('basic-only'), authMethods: ['client_secret_basic'], defaultAudience: API },
           { ...secret('post-only'), authMethods: ['client_secret_post'], defaultAudience: API },
           { clientId: 'odd:%+&=', secret: hashed('odd:% +&=/?"\\~'), defaultAudience: API },
-          { clientId: 'rotating', secrets: [hashed('the old secret of rotating'), hashed('the new secret of rotating')], defaultAudience: API },
+          {
+            clientId: 'rotating',
+            secrets: [hashed('the old secret of rotating'), hashed('the new secret of rotating')],
+            defaultAudience: API,
+          },
           { ...secret('reference'), scopes: ['read'], defaultAudience: API, tokenFormat: 'opaque' },
           { ...secret('checker'), introspects: true, defaultAudience: API },
           { ...secret('legacy'), ...legacy },
@@ -46,7 +53,11 @@ export async function ordersConfig(upstream: string): Promise<ConfigInput> {
           { clientId: 'phone', public: true, ...legacy },
         ],
         users: [
-          { username: 'ada', password, claims: { name: 'Ada L', email: 'ada@example.com', email_verified: true, favourite: 'none of yours' } },
+          {
+            username: 'ada',
+            password,
+            claims: { name: 'Ada L', email: 'ada@example.com', email_verified: true, favourite: 'none of yours' },
+          },
         ],
       },
     ],
@@ -80,11 +91,17 @@ export async function startOrders(): Promise<Orders> {
     url,
     token,
     async signIn(clientId, scope) {
-      const answer = await token(clientId, { grant_type: 'password', username: 'ada', password: PASSWORD, ...(scope !== undefined && { scope }) })
+      const answer = await token(clientId, {
+        grant_type: 'password',
+        username: 'ada',
+        password: PASSWORD,
+        ...(scope !== undefined && { scope }),
+      })
       if (answer.status !== 200) throw new Error(`no sign-in: ${answer.text}`)
       return { access: String(answer.json['access_token']), refresh: String(answer.json['refresh_token']) }
     },
-    introspect: async (one, caller = 'checker') => (await postForm(url('introspect'), { token: one }, basic(caller, secretOf(caller)))).json,
+    introspect: async (one, caller = 'checker') =>
+      (await postForm(url('introspect'), { token: one }, basic(caller, secretOf(caller)))).json,
     async callApi(one, path = '/', method = 'GET') {
       const response = await fetch(`${server.origin}/apis/orders${path}`, { method, headers: { authorization: `Bearer ${one}` } })
       await response.body?.cancel()

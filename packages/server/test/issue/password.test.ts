@@ -3,10 +3,13 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { postForm } from '../harness/http.ts'
 import { assertRefused, assertUncached, verifiedByJose } from '../harness/verify.ts'
-import { API, ISSUER_PATH, type Orders, PASSWORD, startOrders } from './orders.ts'
+import type { Orders } from './orders.ts'
+import { API, ISSUER_PATH, PASSWORD, startOrders } from './orders.ts'
 
 let server: Orders
-before(async () => void (server = await startOrders()))
+before(async () => {
+  server = await startOrders()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
@@ -30,7 +33,9 @@ test('a public client signs a user in by naming itself', async () => {
 })
 
 test('the subject of a user is the same through every client', async () => {
-  const subjects = await Promise.all(['legacy', 'phone'].map(async (client) => (await server.introspect((await server.signIn(client)).access))['sub']))
+  const subjects = await Promise.all(
+    ['legacy', 'phone'].map(async (client) => (await server.introspect((await server.signIn(client)).access))['sub']),
+  )
   assert.equal(subjects[0], subjects[1])
 })
 
@@ -47,7 +52,8 @@ test('a wrong password and an unknown user are told in the same words', async ()
 })
 
 test('user names are compared exactly', async () => {
-  for (const username of ['Ada', 'ada ', ' ada', 'ａｄａ', 'ada\u200b', '__proto__']) assertRefused(await server.token('legacy', { ...ADA, username }), 400, 'invalid_grant')
+  for (const username of ['Ada', 'ada ', ' ada', 'ａｄａ', 'ada\u200b', '__proto__'])
+    assertRefused(await server.token('legacy', { ...ADA, username }), 400, 'invalid_grant')
 })
 
 test('a password of more characters than are ever hashed is refused like a wrong one', async () => {

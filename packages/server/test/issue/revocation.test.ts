@@ -3,10 +3,13 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { basic, postForm, send } from '../harness/http.ts'
 import { assertRefused } from '../harness/verify.ts'
-import { type Orders, secretOf, startOrders } from './orders.ts'
+import type { Orders } from './orders.ts'
+import { secretOf, startOrders } from './orders.ts'
 
 let server: Orders
-before(async () => void (server = await startOrders()))
+before(async () => {
+  server = await startOrders()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
@@ -29,7 +32,11 @@ test('a revoked refresh token takes every access token of its grant with it', as
   const next = (await server.token('legacy', { grant_type: 'refresh_token', refresh_token: refresh })).json
   assert.equal((await revoke(String(next['refresh_token']), 'legacy', { token_type_hint: 'access_token' })).status, 200)
   for (const one of [access, String(next['access_token'])]) assert.equal(await server.callApi(one), 401)
-  assertRefused(await server.token('legacy', { grant_type: 'refresh_token', refresh_token: String(next['refresh_token']) }), 400, 'invalid_grant')
+  assertRefused(
+    await server.token('legacy', { grant_type: 'refresh_token', refresh_token: String(next['refresh_token']) }),
+    400,
+    'invalid_grant',
+  )
 })
 
 test('a refresh token that was used already still ends its grant: its owner may never have seen the next one', async () => {
@@ -37,7 +44,11 @@ test('a refresh token that was used already still ends its grant: its owner may 
   const next = (await server.token('legacy', { grant_type: 'refresh_token', refresh_token: refresh })).json
   assert.equal((await revoke(refresh)).status, 200)
   assert.equal(await server.callApi(String(next['access_token'])), 401)
-  assertRefused(await server.token('legacy', { grant_type: 'refresh_token', refresh_token: String(next['refresh_token']) }), 400, 'invalid_grant')
+  assertRefused(
+    await server.token('legacy', { grant_type: 'refresh_token', refresh_token: String(next['refresh_token']) }),
+    400,
+    'invalid_grant',
+  )
 })
 
 test('unknown, revoked and garbled tokens are as good as revoked: 200', async () => {

@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { assertRefused } from '../harness/verify.ts'
-import { API, FILES, type Orders, startOrders } from './orders.ts'
+import type { Orders } from './orders.ts'
+import { API, FILES, startOrders } from './orders.ts'
 
 let server: Orders
-before(async () => void (server = await startOrders()))
+before(async () => {
+  server = await startOrders()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
@@ -40,11 +43,13 @@ test('the default is narrowed to what the API understands, and a scope it does n
 })
 
 test('a value that is unknown, or not this client’s, is an invalid_scope, even beside good ones', async () => {
-  for (const scope of ['unknown', 'read unknown', 'READ', 'email', '__proto__', 'read,write']) assertRefused(await ask('shop', { scope }), 400, 'invalid_scope')
+  for (const scope of ['unknown', 'read unknown', 'READ', 'email', '__proto__', 'read,write'])
+    assertRefused(await ask('shop', { scope }), 400, 'invalid_scope')
 })
 
 test('characters that no scope has are an invalid_scope', async () => {
-  for (const scope of ['re"ad', 're\\ad', 'réad', 'read\u2028', `${'x'.repeat(300)}`]) assertRefused(await ask('shop', { scope }), 400, 'invalid_scope')
+  for (const scope of ['re"ad', 're\\ad', 'réad', 'read\u2028', 'x'.repeat(300)])
+    assertRefused(await ask('shop', { scope }), 400, 'invalid_scope')
 })
 
 test('more values than anybody needs are an invalid_scope', async () => {

@@ -4,16 +4,20 @@ import { after, before, test } from 'node:test'
 import { basic, postForm, send } from '../harness/http.ts'
 import { sendAs } from '../harness/raw.ts'
 import { assertUncached } from '../harness/verify.ts'
-import { type Orders, secretOf, startOrders } from './orders.ts'
+import type { Orders } from './orders.ts'
+import { secretOf, startOrders } from './orders.ts'
 
 let server: Orders
-before(async () => void (server = await startOrders()))
+before(async () => {
+  server = await startOrders()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
 })
 
-const ask = (authorization?: string, method = 'GET') => send(server.url('userinfo'), { method, headers: authorization === undefined ? {} : { authorization } })
+const ask = (authorization?: string, method = 'GET') =>
+  send(server.url('userinfo'), { method, headers: authorization === undefined ? {} : { authorization } })
 
 test('email and profile open their claims and no others', async () => {
   const { access } = await server.signIn('legacy', 'email profile')

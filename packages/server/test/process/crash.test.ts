@@ -8,9 +8,24 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import type { Answer } from '../harness/http.ts'
 import type { Serving } from './program.ts'
-import { serve, temporaryFolder } from './program.ts'
+import { BOUNDED, run, serve, temporaryFolder } from './program.ts'
 import type { Tokens } from './shop.ts'
-import { AUDIENCE, callApi, clientCredentials, DESK, ISSUER, isActive, jwks, refresh, revoke, signIn, startUpstream, TILL, tokensOf, writeShop } from './shop.ts'
+import {
+  AUDIENCE,
+  callApi,
+  clientCredentials,
+  DESK,
+  ISSUER,
+  isActive,
+  jwks,
+  refresh,
+  revoke,
+  signIn,
+  startUpstream,
+  TILL,
+  tokensOf,
+  writeShop,
+} from './shop.ts'
 
 const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? Number.POSITIVE_INFINITY)
 /** Without CRASH_ROUNDS: as many rounds as fit. */
@@ -18,8 +33,9 @@ const ENOUGH_MS = 20_000
 const CHAINS = 5
 /** A workload goes on for this long at most, in milliseconds. */
 const LONGEST_ROUND = 500
-/** Of what earlier rounds acknowledged so many are looked at again after each crash, and all at the end. */
+/** Of what earlier rounds acknowledged so many of each kind are looked at again after each crash, and at the end. */
 const LOOKED_AT_AGAIN = 12
+const LOOKED_AT_LAST = 500
 
 interface Chain {
   /** The newest tokens that were acknowledged. */
@@ -49,12 +65,12 @@ interface Tally {
 /** The answer, which must be a success, or undefined if the connection broke. */
 const heard = async (asked: Promise<Answer>): Promise<Answer | undefined> => {
   const answer = await asked.catch(() => undefined)
-  assert.ok(answer === undefined || answer.status === 200, answer?.text)
+  if (answer) assert.equal(answer.status, 200, answer.text)
   return answer
 }
 
 const refreshing = async (origin: string, chain: Chain, tally: Tally): Promise<void> => {
-  for (;;) {
+  while (true) {
     chain.open = true
     const answer = await heard(refresh(origin, chain.tokens.refresh))
     if (answer === undefined) return
@@ -65,7 +81,7 @@ const refreshing = async (origin: string, chain: Chain, tally: Tally): Promise<v
 }
 
 const issuing = async (origin: string, client: typeof TILL, acknowledged: string[]): Promise<void> => {
-  for (;;) {
+  while (true) {
     const answer = await heard(clientCredentials(origin, client))
     if (answer === undefined) return
     acknowledged.push(tokensOf(answer).access)
@@ -73,7 +89,7 @@ const issuing = async (origin: string, client: typeof TILL, acknowledged: string
 }
 
 const revoking = async (origin: string, client: typeof TILL, revoked: string[]): Promise<void> => {
-  for (;;) {
+  while (true) {
     const issued = await heard(clientCredentials(origin, client))
     if (issued === undefined) return
     const { access } = tokensOf(issued)
@@ -83,7 +99,7 @@ const revoking = async (origin: string, client: typeof TILL, revoked: string[]):
 }
 
 const endingFamilies = async (origin: string, dead: Tokens[]): Promise<void> => {
-  for (;;) {
+  while (true) {
     const started = await heard(signIn(origin))
     const renewed = started && (await heard(refresh(origin, tokensOf(started).refresh)))
     const tokens = renewed && tokensOf(renewed)
@@ -121,9 +137,10 @@ const checkChain = async (origin: string, chain: Chain, tally: Tally): Promise<C
   return undefined
 }
 
-const sample = <T>(list: readonly T[], from: number, most: number): T[] => {
-  const earlier = Array.from({ length: Math.min(from, most) }, () => Math.floor(Math.random() * from))
-  return [...new Set(earlier), ...list.keys().drop(from)].flatMap((index) => list.slice(index, index + 1))
+const sample = <T>(list: readonly T[], from: number, most: number): readonly T[] => {
+  if (from <= most) return list
+  const earlier = new Set(Array.from({ length: most }, () => Math.floor(Math.random() * from)))
+  return list.filter((_one, index) => index >= from || earlier.has(index))
 }
 
 /** Where each list stood before the round that was cut off. */
@@ -134,9 +151,8 @@ const marksOf = ({ jwts, opaque, revoked, dead }: Known): Marks => ({
   revoked: revoked.length,
   dead: dead.length,
 })
-const NOTHING: Marks = { jwts: 0, opaque: 0, revoked: 0, dead: 0 }
 
-const check = async (origin: string, known: Known, marks: Marks, tally: Tally): Promise<void> => {
+const check = async (origin: string, known: Known, marks: Marks, most: number, tally: Tally): Promise<void> => {
   const keys = await jwks(origin)
   known.kids ||= JSON.stringify(keys)
   assert.equal(JSON.stringify(keys), known.kids, 'the keys are the same as ever')
@@ -145,19 +161,19 @@ const check = async (origin: string, known: Known, marks: Marks, tally: Tally): 
   const chains = await Promise.all(known.chains.map((chain) => checkChain(origin, chain, tally)))
   known.chains = chains.filter((chain) => chain !== undefined)
 
-  for (const token of sample(known.jwts, marks.jwts, LOOKED_AT_AGAIN)) {
+  for (const token of sample(known.jwts, marks.jwts, most)) {
     await jwtVerify(token, verify, { issuer: ISSUER, audience: AUDIENCE })
     assert.equal((await callApi(origin, token)).status, 200, 'a JWT that was issued opens the API')
   }
-  for (const token of sample(known.opaque, marks.opaque, LOOKED_AT_AGAIN)) {
+  for (const token of sample(known.opaque, marks.opaque, most)) {
     assert.ok(await isActive(origin, token), 'an opaque token that was issued is active')
     assert.equal((await callApi(origin, token)).status, 200, 'an opaque token that was issued opens the API')
   }
-  for (const token of sample(known.revoked, marks.revoked, LOOKED_AT_AGAIN)) {
+  for (const token of sample(known.revoked, marks.revoked, most)) {
     assert.equal(await isActive(origin, token), false, 'a revoked token is not active')
     assert.equal((await callApi(origin, token)).status, 401, 'a revoked token does not open the API')
   }
-  for (const tokens of sample(known.dead, marks.dead, LOOKED_AT_AGAIN)) {
+  for (const tokens of sample(known.dead, marks.dead, most)) {
     assert.equal((await refresh(origin, tokens.refresh)).json['error'], 'invalid_grant', 'a dead family is not renewed')
     assert.equal(await isActive(origin, tokens.access), false, 'an access token of a dead family is not active')
     assert.equal((await callApi(origin, tokens.access)).status, 401, 'an access token of a dead family does not open the API')
@@ -177,36 +193,62 @@ const checkFamilies = (file: string): void => {
   assert.deepEqual(Object.values(integrity ?? {}), ['ok'])
 }
 
-test(
-  'what was acknowledged before a SIGKILL holds after the restart',
-  { timeout: 60_000 + (Number.isFinite(ROUNDS) ? ROUNDS * 10_000 : 0) },
-  async (context) => {
-    const folder = temporaryFolder()
-    const data = join(folder, 'data')
-    const args = ['--config', await writeShop(folder, await startUpstream()), '--data', data]
-    const known: Known = { chains: [], jwts: [], opaque: [], revoked: [], dead: [], kids: '' }
-    const tally: Tally = { refreshes: 0, undone: 0, done: 0 }
-    const started = Date.now()
-    let marks = NOTHING
-    let rounds = 0
-    while (rounds < ROUNDS && (Number.isFinite(ROUNDS) || Date.now() - started < ENOUGH_MS)) {
-      const server = await serve(args)
-      await check(server.origin, known, marks, tally)
-      checkFamilies(join(data, 'countersign.db'))
-      while (known.chains.length < CHAINS) known.chains.push({ tokens: tokensOf(await signIn(server.origin)), open: false })
-      marks = marksOf(known)
-      await workUntilKilled(server, known, tally)
-      rounds += 1
-    }
+test('what was acknowledged before a SIGKILL holds after the restart', {
+  timeout: 60_000 + (Number.isFinite(ROUNDS) ? ROUNDS * 10_000 : 0),
+}, async (context) => {
+  const folder = temporaryFolder()
+  const data = join(folder, 'data')
+  const args = ['--config', await writeShop(folder, await startUpstream()), '--data', data]
+  const known: Known = { chains: [], jwts: [], opaque: [], revoked: [], dead: [], kids: '' }
+  const tally: Tally = { refreshes: 0, undone: 0, done: 0 }
+  const started = Date.now()
+  let marks = marksOf(known)
+  let rounds = 0
+  while (rounds < ROUNDS && (Number.isFinite(ROUNDS) || Date.now() - started < ENOUGH_MS)) {
     const server = await serve(args)
-    await check(server.origin, known, NOTHING, tally)
+    await check(server.origin, known, marks, LOOKED_AT_AGAIN, tally)
     checkFamilies(join(data, 'countersign.db'))
-    assert.equal((await server.end('SIGTERM')).code, 0)
-    const { jwts, opaque, revoked, dead } = known
-    context.diagnostic(
-      `${rounds} rounds: ${tally.refreshes} refreshes (cut off: ${tally.undone} not stored, ${tally.done} stored), ${jwts.length} JWTs, ` +
-        `${opaque.length} opaque tokens, ${revoked.length} revocations, ${dead.length} dead families; none lost`,
-    )
-    assert.ok(rounds >= 2 && tally.refreshes > 0 && opaque.length > 0 && revoked.length > 0)
-  },
-)
+    while (known.chains.length < CHAINS) known.chains.push({ tokens: tokensOf(await signIn(server.origin)), open: false })
+    marks = marksOf(known)
+    await workUntilKilled(server, known, tally)
+    rounds += 1
+  }
+  const server = await serve(args)
+  await check(server.origin, known, marksOf(known), LOOKED_AT_LAST, tally)
+  checkFamilies(join(data, 'countersign.db'))
+  assert.equal((await server.end('SIGTERM')).code, 0)
+  const { jwts, opaque, revoked, dead } = known
+  context.diagnostic(
+    `${rounds} rounds: ${tally.refreshes} refreshes (cut off: ${tally.undone} not stored, ${tally.done} stored), ${jwts.length} JWTs, ` +
+      `${opaque.length} opaque tokens, ${revoked.length} revocations, ${dead.length} dead families; none lost`,
+  )
+  assert.ok(rounds >= 2 && tally.refreshes > 0 && opaque.length > 0 && revoked.length > 0)
+})
+
+/** About as long as a start takes, in milliseconds. */
+const LONGEST_START = 900
+const STARTS = 4
+
+test('a start that is cut off by a SIGKILL at any moment leaves a folder on which the next one succeeds', BOUNDED, async () => {
+  const upstream = await startUpstream()
+  for (let round = 0; round < 2; round += 1) {
+    const folder = temporaryFolder()
+    const args = ['--config', await writeShop(folder, upstream), '--data', join(folder, 'data')]
+    for (let n = 0; n < STARTS; n += 1) {
+      const cutOff = run(['serve', '--port', '0', '--management-port', '0', ...args])
+      await Promise.race([pause(Math.random() * LONGEST_START), cutOff.ended])
+      const { signal, stderr } = await cutOff.end('SIGKILL')
+      assert.equal(signal, 'SIGKILL', stderr)
+    }
+    const first = await serve(args)
+    const keys = await jwks(first.origin)
+    assert.equal(keys.keys.length, 1)
+    const { access } = tokensOf(await clientCredentials(first.origin, DESK))
+    const opaque = tokensOf(await clientCredentials(first.origin, TILL)).access
+    await first.end('SIGKILL')
+    const second = await serve(args)
+    assert.deepEqual(await jwks(second.origin), keys)
+    for (const token of [access, opaque]) assert.equal((await callApi(second.origin, token)).status, 200)
+    await second.end('SIGKILL')
+  }
+})

@@ -1,5 +1,6 @@
 // A disk that fails: at the start one sentence and exit 2, while serving an honest 503 for what needs a write and for nothing else.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { chmodSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -8,8 +9,21 @@ import { secretHash } from '../../src/model/secret_hash.ts'
 import type { RealmInput } from '../../src/server/config_input.ts'
 import type { Answer } from '../harness/http.ts'
 import { basic, postForm, send } from '../harness/http.ts'
-import { complaint, isOneSentence, run, serve, temporaryFolder } from './program.ts'
-import { callApi, clientCredentials, DESK, isActive, jwks, refresh, revoke, signIn, startUpstream, TILL, tokensOf, writeShop } from './shop.ts'
+import { BOUNDED, complaint, isOneSentence, run, serve, temporaryFolder } from './program.ts'
+import {
+  callApi,
+  clientCredentials,
+  DESK,
+  isActive,
+  jwks,
+  refresh,
+  revoke,
+  signIn,
+  startUpstream,
+  TILL,
+  tokensOf,
+  writeShop,
+} from './shop.ts'
 import { NO_SMALL_DISK, smallDisk } from './small_disk.ts'
 
 const NOBODY = 65_534
@@ -56,7 +70,7 @@ const assertRefused = async (data: string, mention: string | RegExp, uid?: numbe
   else assert.match(sentence, mention)
 }
 
-test('a data folder that cannot be written is one sentence at the start', { timeout: 60_000 }, async () => {
+test('a data folder that cannot be written is one sentence at the start', BOUNDED, async () => {
   const parent = temporaryFolder()
   chmodSync(parent, 0o755)
   const uid = IS_ROOT ? NOBODY : undefined
@@ -74,7 +88,7 @@ test('a data folder that cannot be written is one sentence at the start', { time
   chmodSync(unwritable, 0o755)
 })
 
-test('a data path that is a file, or lies below one, is one sentence at the start', { timeout: 60_000 }, async () => {
+test('a data path that is a file, or lies below one, is one sentence at the start', BOUNDED, async () => {
   const file = join(temporaryFolder(), 'file')
   writeFileSync(file, 'no folder')
   await assertRefused(file, file)
@@ -82,48 +96,52 @@ test('a data path that is a file, or lies below one, is one sentence at the star
   assert.equal(readFileSync(file, 'utf8'), 'no folder')
 })
 
-test('a database file that is none, is somebody else’s, newer or damaged is one sentence at the start, and is left as it is', { timeout: 60_000 }, async () => {
-  const folderWith = (make: (file: string) => void): string => {
-    const folder = temporaryFolder()
-    make(join(folder, 'countersign.db'))
-    return folder
-  }
-  const database = (file: string, sql: string): void => {
-    const db = new DatabaseSync(file)
-    db.exec(sql)
-    db.close()
-  }
-  const text = folderWith((file) => writeFileSync(file, 'This is no database, however long one looks at it. '.repeat(100)))
-  await assertRefused(text, /countersign\.db is not a Countersign database/)
-  assert.match(readFileSync(join(text, 'countersign.db'), 'utf8'), /^This is no database/)
-  await assertRefused(
-    folderWith((file) => database(file, 'CREATE TABLE accounts (id INTEGER PRIMARY KEY)')),
-    /countersign\.db is not a Countersign database/,
-  )
-  await assertRefused(
-    folderWith((file) => mkdirSync(file)),
-    'countersign.db',
-  )
+test(
+  'a database file that is none, is somebody else’s, newer or damaged is one sentence at the start, and is left as it is',
+  BOUNDED,
+  async () => {
+    const folderWith = (make: (file: string) => void): string => {
+      const folder = temporaryFolder()
+      make(join(folder, 'countersign.db'))
+      return folder
+    }
+    const database = (file: string, sql: string): void => {
+      const db = new DatabaseSync(file)
+      db.exec(sql)
+      db.close()
+    }
+    const text = folderWith((file) => writeFileSync(file, 'This is no database, however long one looks at it. '.repeat(100)))
+    await assertRefused(text, /countersign\.db is not a Countersign database/)
+    assert.match(readFileSync(join(text, 'countersign.db'), 'utf8'), /^This is no database/)
+    await assertRefused(
+      folderWith((file) => database(file, 'CREATE TABLE accounts (id INTEGER PRIMARY KEY)')),
+      /countersign\.db is not a Countersign database/,
+    )
+    await assertRefused(
+      folderWith((file) => mkdirSync(file)),
+      'countersign.db',
+    )
 
-  const ours = temporaryFolder()
-  await (await serve(['--config', config, '--data', ours])).end('SIGTERM')
-  const file = join(ours, 'countersign.db')
-  const sound = readFileSync(file)
-  await assertRefused(
-    folderWith((copy) => {
+    const ours = temporaryFolder()
+    await (await serve(['--config', config, '--data', ours])).end('SIGTERM')
+    const file = join(ours, 'countersign.db')
+    const sound = readFileSync(file)
+    await assertRefused(
+      folderWith((copy) => {
+        writeFileSync(copy, sound)
+        database(copy, 'INSERT INTO schema_version (version) VALUES (1000)')
+      }),
+      /newer Countersign/,
+    )
+    const cut = folderWith((copy) => {
       writeFileSync(copy, sound)
-      database(copy, 'INSERT INTO schema_version (version) VALUES (1000)')
-    }),
-    /newer Countersign/,
-  )
-  const cut = folderWith((copy) => {
-    writeFileSync(copy, sound)
-    truncateSync(copy, 4096)
-  })
-  await assertRefused(cut, /countersign\.db is damaged/)
-})
+      truncateSync(copy, 4096)
+    })
+    await assertRefused(cut, /countersign\.db is damaged/)
+  },
+)
 
-test('a disk that is full or read-only at the start is one sentence', { timeout: 60_000 }, async (context) => {
+test('a disk that is full or read-only at the start is one sentence', BOUNDED, async (context) => {
   const disk = smallDisk(1)
   if (disk === undefined) return context.skip(NO_SMALL_DISK)
   const refused: number[] = []
@@ -132,7 +150,7 @@ test('a disk that is full or read-only at the start is one sentence', { timeout:
     const data = join(disk.folder, `data-${leave}`)
     disk.fill(leave)
     const program = run(['serve', '--config', config, '--port', '0', '--management-port', '0', '--data', data])
-    const serving = new Promise<'serving'>((resolve) => program.child.stdout.once('data', () => resolve('serving')))
+    const serving = once(program.child.stdout, 'data').then(() => 'serving' as const)
     if ((await Promise.race([serving, program.ended])) === 'serving') await program.end('SIGKILL')
     else {
       const ending = await program.ended
@@ -171,65 +189,113 @@ const untilRefused = async (asked: () => Promise<Answer>, names = { error: 'erro
 const askOdd = (origin: string): Promise<Answer> =>
   postForm(`${origin}/realms/odd/oauth2/token`, { grant_type: 'client_credentials' }, basic(ODD.clientId, ODD.secret))
 
-test('on a disk that fills up while serving, what needs a write answers 503, the rest goes on, and all recovers by itself', { timeout: 60_000 }, async (context) => {
-  const disk = smallDisk(8)
-  if (disk === undefined) return context.skip(NO_SMALL_DISK)
-  const args = ['--config', config, '--data', join(disk.folder, 'data')]
-  const server = await serve(args)
-  const { origin, managementOrigin } = server
-  const keys = await jwks(origin)
-  const opaque = [tokensOf(await clientCredentials(origin, TILL)).access]
-  const revoked: string[] = []
-  let chain = tokensOf(await signIn(origin))
-  const kept = tokensOf(await clientCredentials(origin, DESK)).access
-  assert.equal((await send(`${managementOrigin}/health/ready`)).status, 200)
+test(
+  'on a disk that fills up while serving, what needs a write answers 503, the rest goes on, and all recovers by itself',
+  BOUNDED,
+  async (context) => {
+    const disk = smallDisk(8)
+    if (disk === undefined) return context.skip(NO_SMALL_DISK)
+    const args = ['--config', config, '--data', join(disk.folder, 'data')]
+    const server = await serve(args)
+    const { origin, managementOrigin } = server
+    const keys = await jwks(origin)
+    const opaque = [tokensOf(await clientCredentials(origin, TILL)).access]
+    const revoked: string[] = []
+    let chain = tokensOf(await signIn(origin))
+    const kept = tokensOf(await clientCredentials(origin, DESK)).access
+    assert.equal((await send(`${managementOrigin}/health/ready`)).status, 200)
 
-  disk.fill()
-  opaque.push(...(await untilRefused(() => clientCredentials(origin, TILL))).map((answer) => tokensOf(answer).access))
-  await untilRefused(() => signIn(origin))
-  await untilRefused(() => askOdd(origin), { error: 'fault', why: 'why' })
-  await untilRefused(async () => {
-    const answer = await refresh(origin, chain.refresh)
-    if (answer.status === 200) chain = tokensOf(answer)
-    return answer
-  })
-  let refusedToRevoke = ''
-  await untilRefused(async () => {
-    refusedToRevoke = tokensOf(await clientCredentials(origin, DESK)).access
-    const answer = await revoke(origin, DESK, refusedToRevoke)
-    if (answer.status === 200) revoked.push(refusedToRevoke)
-    return answer
-  })
+    disk.fill()
+    opaque.push(...(await untilRefused(() => clientCredentials(origin, TILL))).map((answer) => tokensOf(answer).access))
+    await untilRefused(() => signIn(origin))
+    await untilRefused(() => askOdd(origin), { error: 'fault', why: 'why' })
+    await untilRefused(async () => {
+      const answer = await refresh(origin, chain.refresh)
+      if (answer.status === 200) chain = tokensOf(answer)
+      return answer
+    })
+    let refusedToRevoke = ''
+    await untilRefused(async () => {
+      refusedToRevoke = tokensOf(await clientCredentials(origin, DESK)).access
+      const answer = await revoke(origin, DESK, refusedToRevoke)
+      if (answer.status === 200) revoked.push(refusedToRevoke)
+      return answer
+    })
 
-  for (let n = 0; n < 10; n += 1) {
-    const { access } = tokensOf(await clientCredentials(origin, DESK))
-    assert.equal((await callApi(origin, access)).status, 200)
-    assert.ok(await isActive(origin, access))
-  }
-  for (const token of [kept, ...opaque, refusedToRevoke]) {
-    assert.equal((await callApi(origin, token)).status, 200)
-    assert.ok(await isActive(origin, token))
-  }
-  for (const token of revoked) assert.equal((await callApi(origin, token)).status, 401)
-  const ready = await send(`${managementOrigin}/health/ready`)
-  assert.deepEqual([ready.status, ready.json['status']], [503, 'unavailable'])
-  assert.match(String(ready.json['reason']), /no space left/)
-  assert.equal((await send(`${managementOrigin}/health/live`)).status, 200)
+    for (let n = 0; n < 10; n += 1) {
+      const { access } = tokensOf(await clientCredentials(origin, DESK))
+      assert.equal((await callApi(origin, access)).status, 200)
+      assert.ok(await isActive(origin, access))
+    }
+    for (const token of [kept, ...opaque, refusedToRevoke]) {
+      assert.equal((await callApi(origin, token)).status, 200)
+      assert.ok(await isActive(origin, token))
+    }
+    for (const token of revoked) assert.equal((await callApi(origin, token)).status, 401)
+    const ready = await send(`${managementOrigin}/health/ready`)
+    assert.deepEqual([ready.status, ready.json['status']], [503, 'unavailable'])
+    assert.match(String(ready.json['reason']), /no space left/)
+    assert.equal((await send(`${managementOrigin}/health/live`)).status, 200)
 
-  disk.free()
-  assert.equal((await send(`${managementOrigin}/health/ready`)).status, 200)
-  opaque.push(tokensOf(await clientCredentials(origin, TILL)).access)
-  assert.equal((await askOdd(origin)).status, 200)
-  chain = tokensOf(await refresh(origin, chain.refresh))
-  assert.equal((await revoke(origin, DESK, refusedToRevoke)).status, 200)
-  revoked.push(refusedToRevoke)
-  const ending = await server.end('SIGKILL')
-  assert.match(complaint(ending), /There is no space left for /)
+    disk.free()
+    assert.equal((await send(`${managementOrigin}/health/ready`)).status, 200)
+    opaque.push(tokensOf(await clientCredentials(origin, TILL)).access)
+    assert.equal((await askOdd(origin)).status, 200)
+    chain = tokensOf(await refresh(origin, chain.refresh))
+    assert.equal((await revoke(origin, DESK, refusedToRevoke)).status, 200)
+    revoked.push(refusedToRevoke)
+    const ending = await server.end('SIGKILL')
+    assert.match(complaint(ending), /There is no space left for /)
 
-  const again = await serve(args)
-  assert.deepEqual(await jwks(again.origin), keys)
-  for (const token of opaque) assert.ok(await isActive(again.origin, token))
-  for (const token of revoked) assert.equal((await callApi(again.origin, token)).status, 401)
-  assert.equal((await refresh(again.origin, chain.refresh)).status, 200)
-  await again.end('SIGTERM')
-})
+    const again = await serve(args)
+    assert.deepEqual(await jwks(again.origin), keys)
+    for (const token of opaque) assert.ok(await isActive(again.origin, token))
+    for (const token of revoked) assert.equal((await callApi(again.origin, token)).status, 401)
+    assert.equal((await refresh(again.origin, chain.refresh)).status, 200)
+    await again.end('SIGTERM')
+  },
+)
+
+test(
+  'while another program holds the database’s lock, what needs no write goes on, what does is refused in the end, and all recovers',
+  BOUNDED,
+  async () => {
+    const data = temporaryFolder()
+    const server = await serve(['--config', config, '--data', data])
+    const { origin, managementOrigin } = server
+    const chain = tokensOf(await signIn(origin))
+    const opaque = tokensOf(await clientCredentials(origin, TILL)).access
+
+    const other = new DatabaseSync(join(data, 'countersign.db'))
+    other.exec('BEGIN IMMEDIATE')
+    const refused = { yet: false }
+    const waiting = Promise.all([
+      untilRefused(() => clientCredentials(origin, TILL)),
+      untilRefused(() => refresh(origin, chain.refresh)),
+      untilRefused(() => revoke(origin, TILL, opaque)),
+      send(`${managementOrigin}/health/ready`).then(({ status }) => assert.equal(status, 503)),
+      start(data).then((ending) => assert.ok(ending.code === 2 && /is locked by another program/.test(complaint(ending)), ending.stderr)),
+    ]).finally(() => {
+      refused.yet = true
+    })
+    let meanwhile = 0
+    for (; !refused.yet; meanwhile += 1) {
+      const { access } = tokensOf(await clientCredentials(origin, DESK))
+      assert.equal((await callApi(origin, access)).status, 200)
+      assert.equal((await callApi(origin, opaque)).status, 200)
+    }
+    // Had a write blocked the program while it waited, hardly any would have been answered.
+    assert.ok(meanwhile > 20, `${meanwhile} rounds were answered meanwhile`)
+    const [issued] = await waiting
+    assert.equal(issued.length, 0)
+
+    other.exec('ROLLBACK')
+    other.close()
+    assert.equal((await send(`${managementOrigin}/health/ready`)).status, 200)
+    const renewed = tokensOf(await refresh(origin, chain.refresh))
+    assert.ok(await isActive(origin, renewed.access))
+    assert.equal((await revoke(origin, TILL, opaque)).status, 200)
+    assert.equal(await isActive(origin, opaque), false)
+    assert.equal((await server.end('SIGTERM')).code, 0)
+  },
+)

@@ -3,6 +3,8 @@ import type { ChildProcessByStdio } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -41,6 +43,9 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 /** Nothing a test waits for takes this long: a process that does is stuck. */
 const LONGEST_MS = 60_000
 
+/** For every test with a process: it must end, whatever the process does. */
+export const BOUNDED = { timeout: LONGEST_MS }
+
 const alive = new Set<Program>()
 const folders: string[] = []
 
@@ -68,7 +73,7 @@ export function run(args: readonly string[], { env = {}, uid }: RunOptions = {})
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
-  const stuck = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS * Number(process.env['CRASH_ROUNDS'] ? 60 : 1))
+  const stuck = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS)
   const ended = closed.then(([code, signal]) => {
     clearTimeout(stuck)
     alive.delete(program)
@@ -99,6 +104,16 @@ export async function serve(args: readonly string[], options: RunOptions = {}): 
   // Its later end is the test's own business.
   failed.catch(() => undefined)
   return { ...program, origin, managementOrigin }
+}
+
+/** A port on which nothing listened a moment ago: for a server that must come back on the same one. */
+export async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return `${port}`
 }
 
 /** What the program complained of, without the warnings that a configuration earns. */

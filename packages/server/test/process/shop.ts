@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after } from 'node:test'
+import type { JSONWebKeySet } from 'jose'
 import { secretHash } from '../../src/model/secret_hash.ts'
 import type { ConfigInput } from '../../src/server/config_input.ts'
 import { hashPassword } from '../../src/server/password.ts'
@@ -68,7 +69,9 @@ after(() => {
 })
 
 /** An API behind the gateway; closed after the tests. */
-export async function startUpstream(listener: RequestListener = (_request, response) => void response.end('from the API')): Promise<string> {
+export async function startUpstream(
+  listener: RequestListener = (_request, response) => void response.end('from the API'),
+): Promise<string> {
   const server = createServer(listener).listen(0, '127.0.0.1')
   upstreams.push(server)
   await once(server, 'listening')
@@ -104,10 +107,10 @@ export function callApi(origin: string, token: string, path = '/orders'): Promis
   return send(`${origin}/apis/shop${path}`, { headers: { authorization: `Bearer ${token}` } })
 }
 
-export async function jwks(origin: string): Promise<{ readonly keys: readonly { readonly kid: string }[] }> {
+export async function jwks(origin: string): Promise<JSONWebKeySet> {
   const { status, json, text } = await send(`${origin}/realms/shop/.well-known/jwks.json`)
   assert.equal(status, 200, text)
-  return json as { keys: { kid: string }[] }
+  return json as unknown as JSONWebKeySet
 }
 
 export interface Tokens {

@@ -1,7 +1,8 @@
 // Runs what a page prints: its curl lines by a shell, its JavaScript by Node. Only the host and the page's own placeholders change.
+
+import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import assert from 'node:assert/strict'
 
 /** Why the curl lines cannot run here, or false. */
 export const NO_CURL: string | false = spawnSync('curl', ['--version']).error === undefined ? false : 'curl is not installed'

@@ -4,7 +4,8 @@ import { after, before, test } from 'node:test'
 import { requestToken, TOKEN_PATHS, TOKEN_REQUESTS } from '../harness/demo.ts'
 import { postJson, send } from '../harness/http.ts'
 import { sendAs } from '../harness/raw.ts'
-import { startDemo, type TestServer } from '../harness/server.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startDemo } from '../harness/server.ts'
 import { assertRefused, verifiedByJose } from '../harness/verify.ts'
 import { fillIn, runJavaScript } from './page.ts'
 
@@ -27,7 +28,9 @@ fetch("<Authorization Server Uri>/oauth/token", requestOptions)
 const AUDIENCE = 'https://api.wave.bemobi.com'
 
 let server: TestServer
-before(async () => void (server = await startDemo()))
+before(async () => {
+  server = await startDemo()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
@@ -55,7 +58,10 @@ test('the same as JSON, as Auth0’s own page has it', async () => {
 test('one token serves again and again while it is valid', async () => {
   const { json } = await requestToken(server.origin, 'wave')
   for (let use = 0; use < 5; use++) {
-    assert.equal((await send(`${server.origin}/apis/wave/`, { headers: { authorization: `Bearer ${json['access_token']}` } })).status, 200)
+    assert.equal(
+      (await send(`${server.origin}/apis/wave/`, { headers: { authorization: `Bearer ${String(json['access_token'])}` } })).status,
+      200,
+    )
   }
 })
 

@@ -4,7 +4,8 @@ import { after, before, test } from 'node:test'
 import { requestToken, TOKEN_PATHS } from '../harness/demo.ts'
 import { postJson, send } from '../harness/http.ts'
 import { sendAs } from '../harness/raw.ts'
-import { startDemo, type TestServer } from '../harness/server.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startDemo } from '../harness/server.ts'
 import { assertRefused } from '../harness/verify.ts'
 
 const EXAMPLE_REQUEST = `{
@@ -18,13 +19,16 @@ const EXAMPLE_REQUEST = `{
 const EXAMPLE_HEADER = 'access_token: ZTcwL2Q3N2IsODU4NjFgNDIsMjRkMiwzYzg0LGE4ZWIsNjMzYTZlMDNiZWVgLDgvMDMsYWMyMDc='
 
 let server: TestServer
-before(async () => void (server = await startDemo()))
+before(async () => {
+  server = await startDemo()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
 })
 
-const post = (body: string) => send(server.origin + TOKEN_PATHS.webcommander, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+const post = (body: string) =>
+  send(server.origin + TOKEN_PATHS.webcommander, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
 const call = (headers: Record<string, string>) => send(`${server.origin}/apis/webcommander/api/v4/admin/products`, { headers })
 
 test('the example request gets the page’s members in its order, and token_type for strict clients', async () => {
@@ -43,7 +47,7 @@ test('the token opens the API in the page’s header', async () => {
 
 test('and in the Authorization header, of which the page speaks too', async () => {
   const { json } = await post(EXAMPLE_REQUEST)
-  assert.equal((await call({ Authorization: `Bearer ${json['access_token']}` })).status, 200)
+  assert.equal((await call({ Authorization: `Bearer ${String(json['access_token'])}` })).status, 200)
 })
 
 test('at the page’s own host name everything stands at its paths from the root', async () => {
@@ -58,13 +62,25 @@ test('at the page’s own host name everything stands at its paths from the root
 test('the refresh token gets a new token without the user’s credentials', async () => {
   const { refresh_token } = (await post(EXAMPLE_REQUEST)).json
   const { client_id, client_secret } = JSON.parse(EXAMPLE_REQUEST)
-  const answer = await postJson(server.origin + TOKEN_PATHS.webcommander, { grant_type: 'refresh_token', refresh_token, client_id, client_secret })
+  const answer = await postJson(server.origin + TOKEN_PATHS.webcommander, {
+    grant_type: 'refresh_token',
+    refresh_token,
+    client_id,
+    client_secret,
+  })
   assert.equal(answer.status, 200)
   assert.equal((await call({ access_token: String(answer.json['access_token']) })).status, 200)
 })
 
 test('without auth_string, or with one that cannot be read, it is an invalid_request that names it', async () => {
-  for (const auth_string of [undefined, '', '!!!', 'bm9jb2xvbg==', Buffer.from(':only a password').toString('base64'), Buffer.from([0xff, 0x3a, 0x41]).toString('base64')]) {
+  for (const auth_string of [
+    undefined,
+    '',
+    '!!!',
+    'bm9jb2xvbg==',
+    Buffer.from(':only a password').toString('base64'),
+    Buffer.from([0xff, 0x3a, 0x41]).toString('base64'),
+  ]) {
     assertRefused(await requestToken(server.origin, 'webcommander', { auth_string }), 400, 'invalid_request')
   }
 })
@@ -74,7 +90,11 @@ test('auth_string beside the same thing said in plain is refused', async () => {
 })
 
 test('a wrong user in auth_string is an invalid_grant', async () => {
-  assertRefused(await requestToken(server.origin, 'webcommander', { auth_string: Buffer.from('a:b').toString('base64') }), 400, 'invalid_grant')
+  assertRefused(
+    await requestToken(server.origin, 'webcommander', { auth_string: Buffer.from('a:b').toString('base64') }),
+    400,
+    'invalid_grant',
+  )
 })
 
 test('the page’s example token is not valid', async () => {

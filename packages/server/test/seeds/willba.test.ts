@@ -1,10 +1,12 @@
 // The requests of Willba's integration page, word for word.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { startDemo, type TestServer } from '../harness/server.ts'
 import { sendAs } from '../harness/raw.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startDemo } from '../harness/server.ts'
 import { verifiedByJose } from '../harness/verify.ts'
-import { type Echo, fillIn, NO_CURL, runShell } from './page.ts'
+import type { Echo } from './page.ts'
+import { fillIn, NO_CURL, runShell } from './page.ts'
 
 const TOKEN_REQUEST = `curl -X POST \\
 -H "Content-Type: application/x-www-form-urlencoded" \\
@@ -21,7 +23,9 @@ curl -X GET \\
 const RESPONSE = { expires_in: 300, refresh_expires_in: 0, token_type: 'Bearer', 'not-before-policy': 0, scope: 'email profile' }
 
 let server: TestServer
-before(async () => void (server = await startDemo()))
+before(async () => {
+  server = await startDemo()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
@@ -39,7 +43,12 @@ test('the token request answers to the letter: the page’s members, values and 
 })
 
 test('the token is a JWT of the realm for Willba’s API', { skip: NO_CURL }, async () => {
-  const { header, claims } = await verifiedByJose(server.origin, '/realms/willba', String((await token())['access_token']), 'https://api.willba.app')
+  const { header, claims } = await verifiedByJose(
+    server.origin,
+    '/realms/willba',
+    String((await token())['access_token']),
+    'https://api.willba.app',
+  )
   assert.deepEqual([header.alg, claims['typ'], claims['azp']], ['RS256', 'Bearer', 'YOUR_CLIENT_ID'])
   assert.equal((claims.exp ?? 0) - (claims.iat ?? 0), 300)
 })
@@ -52,7 +61,10 @@ test('the API call with the token reaches the API', { skip: NO_CURL }, async () 
 })
 
 test('the API call with the placeholder left in is refused with 401', { skip: NO_CURL }, async () => {
-  const lines = fillIn(API_REQUEST, { 'curl -X GET': 'curl -s -w "\\n%{http_code}" -X GET', 'https://api.willba.app': `${server.origin}/apis/willba` })
+  const lines = fillIn(API_REQUEST, {
+    'curl -X GET': 'curl -s -w "\\n%{http_code}" -X GET',
+    'https://api.willba.app': `${server.origin}/apis/willba`,
+  })
   assert.match(await runShell(lines), /invalid_token[\s\S]*\n401$/)
 })
 
@@ -63,6 +75,6 @@ test('both work at the page’s own host names too', async () => {
     body: 'client_id=YOUR_CLIENT_ID&client_secret=YOUR_CLIENT_SECRET&grant_type=client_credentials',
   })
   assert.equal(issued.status, 200)
-  const authorization = `Bearer ${issued.json['access_token']}`
+  const authorization = `Bearer ${String(issued.json['access_token'])}`
   assert.equal((await sendAs(`${server.origin}/some-endpoint`, { headers: { host: 'api.willba.app', authorization } })).status, 200)
 })

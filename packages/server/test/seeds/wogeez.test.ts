@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { hashPassword } from '../../src/server/password.ts'
 import { send } from '../harness/http.ts'
-import { startConfigured, startDemo, type TestServer } from '../harness/server.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startConfigured, startDemo } from '../harness/server.ts'
 import { verifiedByJose } from '../harness/verify.ts'
 import { fillIn, NO_CURL, runShell } from './page.ts'
 
@@ -19,7 +20,9 @@ const TOKEN_REQUEST = `curl -X POST "https://auth.wogeez.com/realms/wogeez/proto
 const RESPONSE = { expires_in: 3600, token_type: 'Bearer' }
 
 let server: TestServer
-before(async () => void (server = await startDemo()))
+before(async () => {
+  server = await startDemo()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
@@ -57,7 +60,9 @@ describe('credentials with every special character', () => {
   ]
   let own: TestServer
   before(async () => {
-    const users = await Promise.all(USERS.map(async ({ username, password }) => ({ username, password: { hash: await hashPassword(password) } })))
+    const users = await Promise.all(
+      USERS.map(async ({ username, password }) => ({ username, password: { hash: await hashPassword(password) } })),
+    )
     const client = { clientId: 'wogeez-api', public: true, grants: ['password'] as const }
     own = await startConfigured({ realms: [{ id: 'wogeez', dialects: ['keycloak'], clients: [client], users }] })
   })
@@ -66,7 +71,8 @@ describe('credentials with every special character', () => {
     await own.close()
   })
 
-  const everyByte = (text: string): string => [...Buffer.from(text)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
+  const everyByte = (text: string): string =>
+    [...Buffer.from(text)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
   const ENCODINGS: Readonly<Record<string, (text: string) => string>> = {
     'percent-encoded, spaces as %20': encodeURIComponent,
     'plus-encoded, spaces as +': (text) => new URLSearchParams([['', text]]).toString().slice(1),

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { accessToken } from '../harness/demo.ts'
 import { basic, postForm, send } from '../harness/http.ts'
-import { startConfigured, startDemo, type TestServer } from '../harness/server.ts'
-import { startEcho, type Upstream } from '../harness/upstream.ts'
+import type { TestServer } from '../harness/server.ts'
+import { startConfigured, startDemo } from '../harness/server.ts'
+import type { Upstream } from '../harness/upstream.ts'
+import { startEcho } from '../harness/upstream.ts'
 import { hashed } from '../issue/orders.ts'
 import { fillIn, NO_CURL, runShell } from './page.ts'
 
@@ -40,7 +42,9 @@ const RESPONSE = {
 const KEY = { 'x-api-key': 'demo-wych-api-key' }
 
 let server: TestServer
-before(async () => void (server = await startDemo()))
+before(async () => {
+  server = await startDemo()
+})
 after(async () => {
   assert.deepEqual(server.reports, [])
   await server.close()
@@ -72,7 +76,8 @@ test('the token request to the discovered endpoint answers to the letter', { ski
 test('key and token together open the API, in either spelling of the header and any case of the scheme', async () => {
   const token = await accessToken(server.origin, 'partner')
   for (const header of ['authorisation', 'Authorisation', 'AUTHORISATION', 'authorization', 'Authorization']) {
-    for (const scheme of ['bearer', 'Bearer', 'BEARER']) assert.equal((await call({ ...KEY, [header]: `${scheme} ${token}` })).status, 200, `${header} ${scheme}`)
+    for (const scheme of ['bearer', 'Bearer', 'BEARER'])
+      assert.equal((await call({ ...KEY, [header]: `${scheme} ${token}` })).status, 200, `${header} ${scheme}`)
   }
 })
 
@@ -106,7 +111,11 @@ describe('a realm with two clients, each with a key', () => {
   let upstream: Upstream
   before(async () => {
     upstream = await startEcho()
-    const client = (clientId: string) => ({ clientId, secret: hashed(`the secret of ${clientId}`), apiKeys: [{ id: `key-${clientId}`, key: hashed(`the API key of ${clientId}`.replaceAll(' ', '-')) }] })
+    const client = (clientId: string) => ({
+      clientId,
+      secret: hashed(`the secret of ${clientId}`),
+      apiKeys: [{ id: `key-${clientId}`, key: hashed(`the API key of ${clientId}`.replaceAll(' ', '-')) }],
+    })
     own = await startConfigured({
       realms: [{ id: 'two', audiences: ['https://api.example.com'], clients: [client('ann'), client('bob')] }],
       apis: [
@@ -121,9 +130,19 @@ describe('a realm with two clients, each with a key', () => {
     await upstream.close()
   })
   const tokenOf = async (client: string) =>
-    String((await postForm(`${own.origin}/realms/two/oauth2/token`, { grant_type: 'client_credentials' }, basic(client, `the secret of ${client}`))).json['access_token'])
+    String(
+      (
+        await postForm(
+          `${own.origin}/realms/two/oauth2/token`,
+          { grant_type: 'client_credentials' },
+          basic(client, `the secret of ${client}`),
+        )
+      ).json['access_token'],
+    )
   const use = (api: string, token: string, key?: string) =>
-    send(`${own.origin}/apis/${api}/`, { headers: { authorization: `Bearer ${token}`, ...(key !== undefined && { 'x-api-key': `the-API-key-of-${key}` }) } })
+    send(`${own.origin}/apis/${api}/`, {
+      headers: { authorization: `Bearer ${token}`, ...(key !== undefined && { 'x-api-key': `the-API-key-of-${key}` }) },
+    })
 
   test('each opens the API with its own key, and the upstream learns which', async () => {
     for (const client of ['ann', 'bob']) {

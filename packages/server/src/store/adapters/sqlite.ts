@@ -64,7 +64,12 @@ const createFolder = (folder: string): void => {
   if (existsSync(folder)) return
   const parent = dirname(folder)
   if (parent !== folder) createFolder(parent)
-  mkdirSync(folder, { mode: 0o700 })
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    // Another process that starts at the same time may have been faster.
+    if (!existsSync(folder)) throw error
+  }
 }
 
 const connect = (place: string): Connection => {

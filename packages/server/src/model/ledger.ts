@@ -1,0 +1,74 @@
+// The Ledger port: what was used of what a plan allows, exact and durable. Owns no SQL and no clock.
+//
+// Semantics every adapter holds, checked by one conformance suite:
+// - A charge that resolves with a Receipt is durable (committed, synchronous=FULL) before it resolves.
+// - In one window the charges of an enforced meter never sum to more than its limit, whatever runs at the same time: other requests,
+//   other processes on the same database, a SIGKILL at any moment. One conditional statement decides by its row count; nothing is read first.
+// - A refused charge changes nothing. A refund takes back one receipt, once, and never below zero.
+// - Charges asked for in one event-loop turn commit together, and with whatever else the store writes in that turn.
+// - When the database cannot be reached or written, every method rejects with StoreUnavailable.
+
+/** What is counted: one meter of one account. */
+export interface Meter {
+  /** Who pays: `realm/client`. */
+  readonly account: string
+  /** What is counted: `tokens`. */
+  readonly name: string
+}
+
+/** One window on the time line, in epoch seconds: from `start`, before `end`. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+/** For the answer to "what counted": kept by day, never a secret in it. */
+export interface ChargeOrigin {
+  /** Calendar day in the window's time zone, `2026-11-21`. */
+  readonly day: string
+  /** Caller's address; '' if unknown. */
+  readonly address: string
+  /** Caller's product, at most 200 characters; '' if unknown. */
+  readonly userAgent: string
+}
+
+export interface Charge {
+  readonly meter: Meter
+  readonly span: Span
+  /** Whole, at least 1. */
+  readonly units: number
+  /** The most the window may hold; null: no limit is enforced, everything is counted. */
+  readonly limit: number | null
+  readonly origin: ChargeOrigin
+  /** Epoch seconds. */
+  readonly now: number
+}
+
+export interface Receipt {
+  readonly charged: true
+  readonly charge: Charge
+  /** Units of the window used with this charge, as of its commit. */
+  readonly used: number
+}
+
+export interface Refusal {
+  readonly charged: false
+  /** Units used, as of the refusal. */
+  readonly used: number
+}
+
+export interface UsageRow extends ChargeOrigin {
+  readonly units: number
+}
+
+export interface Ledger {
+  charge(charge: Charge): Promise<Receipt | Refusal>
+  /** For an answer that never left. A second refund of the same receipt is the caller's mistake and is not detected. */
+  refund(receipt: Receipt): Promise<void>
+  /** Units used in the window that starts at `start`; 0 if there were none. */
+  used(meter: Meter, start: number): Promise<number>
+  /** What counted in that window, largest first, at most `limit` rows; the sum of all rows is `used`. */
+  breakdown(meter: Meter, start: number, limit: number): Promise<readonly UsageRow[]>
+  /** Forgets windows that ended before `before`; rows removed. */
+  sweep(before: number): Promise<number>
+}
