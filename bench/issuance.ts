@@ -36,6 +36,8 @@ export interface IssuanceResult {
   readonly targets: readonly Target[]
 }
 
+/** Share of requests that may fail before the run is void: a starved machine breaks a connection now and then. */
+const TOLERATED = 0.001
 const CONNECTIONS = [64, 1] as const
 
 export async function measureIssuance(plan: IssuancePlan, loader: Loader): Promise<IssuanceResult> {
@@ -94,7 +96,7 @@ async function measure(contestants: readonly Contestant[], { plan, loader, algor
       const before = processorSeconds(pid)
       const seconds = connections === 1 ? plan.secondsAlone : plan.seconds
       const result = await loader.run({ url, body: TOKEN_BODY, connections, seconds })
-      if (result.failures > 0) throw new Error(`${name} failed ${result.failures} of ${result.requests} requests`)
+      if (result.failures > result.requests * TOLERATED) throw new Error(`${name} failed ${result.failures} of ${result.requests} requests`)
       runs[index]?.push({ ...result, processorMicros: ((processorSeconds(pid) - before) * 1e6) / result.requests })
     }
   }

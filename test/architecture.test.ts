@@ -16,7 +16,7 @@ const PLANS: readonly PackagePlan[] = [
   { source: 'packages/call/src', floors: { '': 3, cli: 4 }, imports: ['@countersign/protocol'] },
   {
     source: 'packages/server/src',
-    floors: { model: 2, store: 3, issue: 3, gateway: 4, admin: 4, portal: 5, server: 6, cli: 7 },
+    floors: { model: 2, store: 3, issue: 3, gateway: 4, admin: 4, portal: 5, config: 5, server: 6, cli: 7 },
     imports: ['@countersign/protocol', '@countersign/guard', ...dependenciesOf('packages/server')],
   },
 ]

@@ -18,7 +18,7 @@ const page = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8')
 /** Code and status of each row below a heading. */
 function rows(heading: string): Record<string, number> {
   const section = page.split(/^## /m).find((part) => part.startsWith(heading)) ?? ''
-  return Object.fromEntries([...section.matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)].map((row) => [row[1], Number(row[2])]))
+  return Object.fromEntries([...section.matchAll(/^\| `(\w+)`\s*\| (\d{3})\s*\|/gm)].map((row) => [row[1], Number(row[2])]))
 }
 
 const statuses = (table: Readonly<Record<string, { readonly status: number }>>): Record<string, number> =>
@@ -34,7 +34,7 @@ test('every code of guard and gateway is on the page with its status, and no oth
 
 test('every failure of the client library is on the page, and no other', () => {
   const section = page.split(/^## /m).find((part) => part.startsWith('From the client library')) ?? ''
-  const listed = [...section.matchAll(/^\| (\w+) \| `(\w+)` \|/gm)].map((row) => `${row[1]} ${row[2]}`)
+  const listed = [...section.matchAll(/^\| (\w+)\s*\| `(\w+)`\s*\|/gm)].map((row) => `${row[1]} ${row[2]}`)
   assert.deepEqual(listed, [
     `ConfigurationError ${new ConfigurationError('').code}`,
     ...TOKEN_FAILURE_CODES.map((code) => `TokenRequestFailed ${code}`),

@@ -39,7 +39,7 @@ const SCRIPT = fileURLToPath(new URL('./token_request.lua', import.meta.url))
 const GENERATOR = fileURLToPath(new URL('./generator.ts', import.meta.url))
 
 function runWrk({ url, body, connections, seconds }: Load): Promise<LoadResult> {
-  const args = ['-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '-s', SCRIPT, url]
+  const args = ['-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '--timeout', '10s', '-s', SCRIPT, url]
   return resultOf(WRK, args, { BENCH_BODY: body })
 }
 

@@ -1,5 +1,5 @@
 // The demo's lines to paste: a token request per realm as its page spells it, and a call of the guarded API behind it.
-import { DEMO_SECRETS } from '../server/demo.ts'
+import { DEMO_SECRETS } from '../config/demo.ts'
 
 export interface DemoLines {
   readonly realm: string

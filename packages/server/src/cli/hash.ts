@@ -2,8 +2,8 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { hashPassword, MAX_PASSWORD_LENGTH } from '../issue/password.ts'
 import { secretHash } from '../model/secret_hash.ts'
-import { hashPassword, MAX_PASSWORD_LENGTH } from '../server/password.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
 

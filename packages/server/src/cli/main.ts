@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The countersign program: finds the command, runs it, and turns what went wrong into one sentence and an exit code.
-import { ConfigError } from '../server/config_error.ts'
+import { ConfigError } from '../config/error.ts'
 import type { Command, Io } from './command.ts'
 import { UsageError } from './command.ts'
 

@@ -21,6 +21,12 @@ const NEVER_FORWARDED = new Set([
   'x-forwarded-proto',
   'x-forwarded-port',
   'x-real-ip',
+  // The guard has judged one method and one path: an upstream must not be told of others.
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-url',
+  'x-rewrite-url',
 ])
 
 const HOP_BY_HOP_IN_ANSWERS = new Set([

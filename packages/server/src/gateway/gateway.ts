@@ -28,7 +28,7 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-export interface Route {
+interface Route {
   readonly target: Target
   /** How much of the path is the mount's. */
   readonly prefixLength: number

@@ -10,7 +10,7 @@ import type { Random } from './random.ts'
 import type { RevocationList } from './revocation_list.ts'
 
 /** Checks a person's password; undefined does the same work against nobody's hash and is false. */
-export interface Passwords {
+interface Passwords {
   verify(phc: string | undefined, password: string): Promise<boolean>
 }
 

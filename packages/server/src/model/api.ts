@@ -1,6 +1,6 @@
 // A guarded API: where its requests come in, who may pass, and where they go.
 
-export interface ApiRoute {
+interface ApiRoute {
   /** Upper case; empty: every method. */
   readonly methods: readonly string[]
   /** `/orders/:id`, `/orders/*`; below the API's root. */

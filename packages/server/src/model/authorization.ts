@@ -3,7 +3,7 @@ import type { Client } from './client.ts'
 import type { FoundRefreshToken } from './store.ts'
 import type { User } from './user.ts'
 
-export type Subject = { readonly kind: 'client' } | { readonly kind: 'user'; readonly user: User }
+type Subject = { readonly kind: 'client' } | { readonly kind: 'user'; readonly user: User }
 
 export interface Authorization {
   readonly client: Client

@@ -84,11 +84,9 @@ const span = ({ unit, timeZone }: CalendarWindow, now: number): Span => {
 
 const month = (offset: Offset, now: number): Span => {
   const shown = new Date((now + offset(now)) * 1000)
-  return begun(offset, now, shown.getUTCFullYear() * 12 + shown.getUTCMonth(), (index) => Date.UTC(0, index) / 1000 + FIRST_CENTURIES)
+  const first = (index: number): number => Date.UTC(Math.floor(index / 12), index % 12) / 1000
+  return begun(offset, now, shown.getUTCFullYear() * 12 + shown.getUTCMonth(), first)
 }
-
-/** `Date.UTC` reads the years 0 to 99 as 1900 to 1999, and so month 0 as January 1900. */
-const FIRST_CENTURIES = (Date.UTC(2000, 0) - Date.UTC(0, 2000 * 12)) / 1000
 
 const day = (offset: Offset, now: number): Day => {
   const { index, start, end } = begun(offset, now, Math.floor((now + offset(now)) / DAY), (at) => at * DAY)
@@ -121,7 +119,7 @@ const hour = (offset: Offset, now: number): Span => {
 /** The first instant at which clocks show `local` (written as if it were UTC) or later. */
 const beginning = (offset: Offset, local: number): number => {
   let before = local - FURTHEST_EAST - HOUR
-  for (;;) {
+  while (true) {
     const current = offset(before)
     const reached = local - current
     if (offset(reached) === current) return reached

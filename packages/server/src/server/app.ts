@@ -9,6 +9,7 @@ import { createBridge, refuseUnread, send } from './bridge.ts'
 import type { MountTable } from './mount_table.ts'
 import type { Report } from './refusal.ts'
 import { refusalOf } from './refusal.ts'
+import { settleTarget } from './target.ts'
 
 export interface AppOptions {
   /** Asked at each request, so that realms can change. */
@@ -41,6 +42,7 @@ export function createApp({ mountTable, gateway, report }: AppOptions): FastifyI
       createServer(
         { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: 32_768, keepAliveTimeout: KEEP_ALIVE_MS },
         (request, response) => {
+          settleTarget(request)
           if (!gateway(request, response)) handler(request, response)
         },
       ),

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { ConfigError } from '../config/error.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { createGateway } from '../gateway/gateway.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
@@ -11,6 +12,7 @@ import { Directory } from '../issue/directory.ts'
 import { checkSeals } from '../issue/keys/key_ring.ts'
 import { SealError } from '../issue/keys/seal.ts'
 import { SigningQueue } from '../issue/mint/signing_queue.ts'
+import { verifyPassword } from '../issue/password.ts'
 import { RevocationList } from '../issue/revocation_list.ts'
 import type { Configuration } from '../model/configuration.ts'
 import type { Store } from '../model/store.ts'
@@ -18,13 +20,11 @@ import { openSqliteStore } from '../store/adapters/sqlite.ts'
 import { createApp } from './app.ts'
 import { applyConfiguration } from './apply.ts'
 import { hostOf } from './bridge.ts'
-import { ConfigError } from './config_error.ts'
 import { createManagement } from './management.ts'
 import type { Metrics } from './metrics.ts'
 import { createMetrics } from './metrics.ts'
 import type { MountTable } from './mount_table.ts'
 import { createMountTable } from './mount_table.ts'
-import { verifyPassword } from './password.ts'
 import { createGuardedApi, createRealmContext } from './realms.ts'
 import type { Report } from './refusal.ts'
 import { startTasks } from './tasks.ts'
@@ -45,7 +45,7 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
-export const DATABASE_FILE = 'countersign.db'
+const DATABASE_FILE = 'countersign.db'
 
 /** Keys of so few realms are made at start; those of more when they are first needed. */
 const KEYS_MADE_AT_START = 32

@@ -2,8 +2,8 @@
 
 import { JoseError } from '@countersign/protocol/jose/error'
 import { OAuthError } from '@countersign/protocol/oauth/error'
+import { PasswordQueueFull } from '../issue/password.ts'
 import { StoreUnavailable } from '../model/store.ts'
-import { PasswordQueueFull } from './password.ts'
 
 /** Where the operator's voice of an error goes. */
 export type Report = (error: unknown, what: string) => void

@@ -10,7 +10,7 @@ export interface BatchDriver {
    * Throws StoreUnavailable if it cannot be had at all.
    */
   begin(wait: boolean): boolean
-  /** Rows changed. */
+  /** Rows changed, or given to the statement's `read`. */
   run(asked: Statement): number
   /** Returns once the transaction is on disk. */
   commit(): void

@@ -1,12 +1,13 @@
 // Brings a database to the schema this program knows. Owns the order of migrations and the version table, not their content.
 import { StoreUnavailable } from '../model/store.ts'
 import { initial } from './migrations/0001_initial.ts'
+import { ledger } from './migrations/0002_ledger.ts'
 import type { EngineTypes, Migration } from './migrations/migration.ts'
-import { query, statement } from './sql.ts'
 import type { Query, Unit } from './sql.ts'
+import { query, statement } from './sql.ts'
 
 /** Its index + 1 is the version. Never edit one that was released: append. */
-const migrations: readonly Migration[] = [initial]
+const migrations: readonly Migration[] = [initial, ledger]
 
 /** What a migration needs of an engine: one unit, one transaction; one query. */
 export interface MigrationSteps {

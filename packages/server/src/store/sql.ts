@@ -1,5 +1,5 @@
 // The Sql port: what the tables ask of an engine. One read is one statement; a write unit yields statements one by one and is told
-// how many rows each changed, so that the same unit runs synchronously (SQLite) and over a connection (PostgreSQL).
+// how many rows each changed or answered with, so that the same unit runs synchronously (SQLite) and over a connection (PostgreSQL).
 
 /** Integers are plain numbers: an engine that hands out 64-bit integers as strings converts them. */
 export type SqlValue = string | number | null
@@ -9,6 +9,8 @@ export type Row = Readonly<Record<string, SqlValue>>
 export interface Statement {
   readonly sql: string
   readonly params: readonly SqlValue[]
+  /** Inside a unit: is given the rows that the statement answers with; see `ask`. */
+  readonly read?: (rows: readonly Row[]) => unknown
 }
 
 /** One SELECT and how its rows become a value. A single statement, so that it sees one state of the database. */
@@ -17,8 +19,8 @@ export interface Query<T> extends Statement {
 }
 
 /**
- * One atomic write: yields statements, is resumed with the number of rows each changed, returns its result.
- * It decides by row counts alone, and touches nothing outside, since it may be run a second time after a roll-back.
+ * One atomic write: yields statements, is resumed with the number of rows each changed (or gave to its `read`), returns its result.
+ * It decides by row counts and by what it asks for, and touches nothing outside, since it may be run a second time after a roll-back.
  */
 export type Unit<T> = Generator<Statement, T, number>
 
@@ -35,6 +37,18 @@ export interface Sql {
 }
 
 export const statement = (sql: string, ...params: SqlValue[]): Statement => ({ sql, params })
+
+/**
+ * Inside a unit: what a SELECT or a RETURNING answers, with all that the unit has written so far.
+ * To report what was decided, not to decide by: between a SELECT and the next statement another connection may write.
+ */
+export function* ask<T>(asked: Query<T>): Unit<T> {
+  const answers: { readonly value: T }[] = []
+  yield { sql: asked.sql, params: asked.params, read: (rows) => answers.push({ value: asked.read(rows) }) }
+  const [answer] = answers
+  if (answer === undefined) throw new TypeError('The engine gave no rows to a statement that asked for them.')
+  return answer.value
+}
 
 /** `R` is the row the SELECT list spells; the engine's untyped rows become it here and nowhere else. */
 export const query = <R, T>(asked: Statement, read: (rows: readonly R[]) => T): Query<T> => ({

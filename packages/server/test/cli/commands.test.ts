@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { verifyPassword } from '../../src/issue/password.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
-import { verifyPassword } from '../../src/server/password.ts'
 import type { RunOptions } from './cli.ts'
 import { countersign } from './cli.ts'
 

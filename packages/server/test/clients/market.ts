@@ -1,7 +1,8 @@
 // A realm of the standard dialect as an operator configures it, for the client libraries of the files beside: confidential clients with
 // a plain and with a difficult secret, a public one, a resource server that introspects, and a person.
+
+import type { ConfigInput } from '../../src/config/input.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
-import type { ConfigInput } from '../../src/server/config_input.ts'
 import type { TestServer } from '../harness/server.ts'
 import { startConfigured } from '../harness/server.ts'
 

@@ -1,11 +1,11 @@
 // The demo is what DESIGN's table says, passes the schema it is spared at start, and holds the pages' credentials.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { loadConfiguration } from '../../src/config/config.ts'
+import { DEMO_SECRETS, demoConfig } from '../../src/config/demo.ts'
+import { checkInput } from '../../src/config/schema.ts'
+import { verifyPassword } from '../../src/issue/password.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
-import { loadConfiguration } from '../../src/server/config.ts'
-import { checkInput } from '../../src/server/config_schema.ts'
-import { DEMO_SECRETS, demoConfig } from '../../src/server/demo.ts'
-import { verifyPassword } from '../../src/server/password.ts'
 
 const UPSTREAM = 'http://127.0.0.1:9000'
 const load = async (issuers: 'local' | 'pages') => (await loadConfiguration({ demo: { upstream: UPSTREAM, issuers } })).configuration

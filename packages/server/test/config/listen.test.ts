@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { test } from 'node:test'
+import { loadConfiguration } from '../../src/config/config.ts'
+import type { Flags } from '../../src/config/listen.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
-import { loadConfiguration } from '../../src/server/config.ts'
-import type { Flags } from '../../src/server/config_listen.ts'
 
 const realms = [{ id: 'shop', clients: [{ clientId: 'desk', secret: { hash: secretHash('a secret of this test, and long enough') } }] }]
 const load = (file: object, env: Record<string, string> = {}, flags: Flags = {}) =>

@@ -1,10 +1,10 @@
 // Every mistake a configuration can have, each with its sentence; and several at once.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { loadConfiguration } from '../../src/config/config.ts'
+import { DEMO_PASSWORD_HASHES, DEMO_SECRETS } from '../../src/config/demo.ts'
+import { ConfigError } from '../../src/config/error.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
-import { loadConfiguration } from '../../src/server/config.ts'
-import { ConfigError } from '../../src/server/config_error.ts'
-import { DEMO_PASSWORD_HASHES, DEMO_SECRETS } from '../../src/server/demo.ts'
 
 type Part = Record<string, unknown>
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { hashPassword, isPasswordHash, PasswordQueueFull, verifyPassword } from '../../src/server/password.ts'
+import { hashPassword, isPasswordHash, PasswordQueueFull, verifyPassword } from '../../src/issue/password.ts'
 
 /** Made by the reference implementation: `echo -n password | argon2 somesalt -id -t 2 -m 16 -p 1 -l 32 -e`, of its own test vectors. */
 const REFERENCE = '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc'

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
+import { loadConfiguration } from '../../src/config/config.ts'
+import { ConfigError } from '../../src/config/error.ts'
+import { verifyPassword } from '../../src/issue/password.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
-import { loadConfiguration } from '../../src/server/config.ts'
-import { ConfigError } from '../../src/server/config_error.ts'
-import { verifyPassword } from '../../src/server/password.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-config-'))
 after(() => rmSync(folder, { recursive: true, force: true }))

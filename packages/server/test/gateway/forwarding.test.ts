@@ -41,6 +41,15 @@ test('what the caller claims to be is taken away in every spelling, and the trut
   assert.equal(seen(answer)['x-anonymous-consumer'], '')
 })
 
+test('the upstream hears of no other method or path than those the guard has judged', async () => {
+  const overrides = ['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override', 'X-Original-URL', 'X-Rewrite-URL', 'x_original_url']
+  const answer = await sendAs(`${server.origin}/apis/orders/x`, {
+    headers: ['Host', 'here.example', 'Authorization', server.bearer, ...overrides.flatMap((name) => [name, 'DELETE-THE-REST'])],
+  })
+  assert.equal(answer.status, 200)
+  assert.ok(!answer.text.includes('DELETE-THE-REST'), answer.text)
+})
+
 test('forwarding fields of the caller are replaced in every spelling', async () => {
   const forged = [
     'X-Forwarded-For',

@@ -4,9 +4,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { loadConfiguration } from '../../src/config/config.ts'
+import type { ConfigInput } from '../../src/config/input.ts'
 import { startServer } from '../../src/server/compose.ts'
-import { loadConfiguration } from '../../src/server/config.ts'
-import type { ConfigInput } from '../../src/server/config_input.ts'
 import { createSampleUpstream } from '../../src/server/sample_upstream.ts'
 
 export interface TestServer {

@@ -2,8 +2,8 @@
 // The second half makes the realms as alike as can be: same client, secret, user, audience; only issuer and keys differ.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { ConfigInput } from '../../src/server/config_input.ts'
-import { hashPassword } from '../../src/server/password.ts'
+import type { ConfigInput } from '../../src/config/input.ts'
+import { hashPassword } from '../../src/issue/password.ts'
 import type { DemoRealm } from '../harness/demo.ts'
 import { DEMO_REALMS, presentation, requestToken, TOKEN_PATHS, TOKEN_REQUESTS } from '../harness/demo.ts'
 import { postForm, postJson, send } from '../harness/http.ts'

@@ -1,7 +1,7 @@
 // Dialects as an operator configures them: to the letter, invented, and several at once.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { hashPassword } from '../../src/server/password.ts'
+import { hashPassword } from '../../src/issue/password.ts'
 import { basic, postForm, postJson, send } from '../harness/http.ts'
 import type { TestServer } from '../harness/server.ts'
 import { startConfigured } from '../harness/server.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { send } from '../harness/http.ts'
-import { sendAs } from '../harness/raw.ts'
+import { exchange, sendAs, statuses } from '../harness/raw.ts'
 import type { TestServer } from '../harness/server.ts'
 import { startConfigured } from '../harness/server.ts'
 import { API, hashed } from './orders.ts'
@@ -158,4 +158,13 @@ test('a realm nobody configured has none', async () => {
   ]) {
     assert.equal((await sendAs(`${server.origin}${path}/.well-known/openid-configuration`)).status, 404, path)
   }
+})
+
+test('a request target in absolute form is read as its host and path (RFC 9112 section 3.2.2)', async () => {
+  const said = await exchange(
+    server.origin,
+    'GET http://auth.example.com/.well-known/openid-configuration HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n',
+  )
+  assert.deepEqual(statuses(said), [200])
+  assert.match(said, /"issuer":"https:\/\/auth\.example\.com"/)
 })

@@ -1,8 +1,8 @@
 // The realm most tests of the issuer work with, as an operator would write it, and its guarded API.
 
+import type { ConfigInput, SecretRef } from '../../src/config/input.ts'
+import { hashPassword } from '../../src/issue/password.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
-import type { ConfigInput, SecretRef } from '../../src/server/config_input.ts'
-import { hashPassword } from '../../src/server/password.ts'
 import type { Answer } from '../harness/http.ts'
 import { basic, postForm } from '../harness/http.ts'
 import type { TestServer } from '../harness/server.ts'

@@ -30,6 +30,11 @@ test('a value twice and spaces too many are one value', async () => {
   assert.equal((await ask('shop', { scope: ' read  read ' })).json['scope'], 'read')
 })
 
+test('openid asks for an ID token, which nothing here gives: it is left out, as Keycloak’s clients expect who always send it', async () => {
+  assert.equal((await ask('shop', { scope: 'openid write' })).json['scope'], 'write')
+  assert.equal((await ask('shop', { scope: 'openid' })).json['scope'], 'read')
+})
+
 test('a client without scopes gets a token without scope, and no empty member', async () => {
   const { json } = await ask('plain', {})
   assert.ok(!('scope' in json))

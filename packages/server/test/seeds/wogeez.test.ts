@@ -1,7 +1,7 @@
 // The requests of Wogeez' integration page, word for word, and its warning about credentials that need encoding.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { hashPassword } from '../../src/server/password.ts'
+import { hashPassword } from '../../src/issue/password.ts'
 import { send } from '../harness/http.ts'
 import type { TestServer } from '../harness/server.ts'
 import { startConfigured, startDemo } from '../harness/server.ts'

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { StoreUnavailable } from '../../src/model/store.ts'
-import { createBatch } from '../../src/store/batch.ts'
 import type { Batch, BatchDriver } from '../../src/store/batch.ts'
-import { statement } from '../../src/store/sql.ts'
+import { createBatch } from '../../src/store/batch.ts'
 import type { Unit } from '../../src/store/sql.ts'
+import { statement } from '../../src/store/sql.ts'
 
 /** Keeps what was committed, in order; a statement `bad` throws. */
 const recorder = (but: Partial<BatchDriver> = {}) => {

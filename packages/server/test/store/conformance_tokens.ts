@@ -1,8 +1,8 @@
 // The conformance suite's second half: refresh tokens, opaque tokens, revocations, sweeping, and what outlives a restart.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { StoreUnavailable } from '../../src/model/store.ts'
 import type { Store } from '../../src/model/store.ts'
+import { StoreUnavailable } from '../../src/model/store.ts'
 import type { OpenedStore, WithStore } from './opened_store.ts'
 import { apiKey, client, family, NOW, opaqueToken, realm, refreshToken, signingKey, user } from './samples.ts'
 

@@ -1,7 +1,7 @@
 // The SQLite adapter across processes: races for one file, and SIGKILL at a random moment.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -12,7 +12,7 @@ import { clientSecretPost } from './client_secret_post.ts'
 import type { ClientAuth, ClientCredentials } from './method.ts'
 import { none } from './none.ts'
 
-export const CLIENT_AUTH_METHODS: readonly ClientAuth[] = [clientSecretBasic, clientSecretPost, none]
+const CLIENT_AUTH_METHODS: readonly ClientAuth[] = [clientSecretBasic, clientSecretPost, none]
 
 /**
  * The client that the request proves to come from.

@@ -21,7 +21,7 @@ const ENDPOINT_MEMBERS: readonly (readonly [member: string, endpoint: EndpointNa
   ['jwks_uri', 'jwks'],
 ]
 
-export function metadataOf(context: RealmContext, dialect: CompiledDialect): Record<string, unknown> {
+function metadataOf(context: RealmContext, dialect: CompiledDialect): Record<string, unknown> {
   const { realm } = context
   const { metadata: quirks, token_request } = dialect.document
   const authMethods = [...token_request.client_auth]

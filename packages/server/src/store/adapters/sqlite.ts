@@ -1,15 +1,15 @@
 // The SQLite adapter: one connection, reads at once, writes in group commits. The only file that knows node:sqlite.
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import type { StatementSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
-import { StoreUnavailable } from '../../model/store.ts'
 import type { Store } from '../../model/store.ts'
-import { createBatch, drive } from '../batch.ts'
+import { StoreUnavailable } from '../../model/store.ts'
 import type { BatchDriver } from '../batch.ts'
+import { createBatch, drive } from '../batch.ts'
 import { migrate } from '../migrate.ts'
-import type { Query, Row, Sql, Unit } from '../sql.ts'
+import type { Query, Row, Sql, Statement, Unit } from '../sql.ts'
 import { sqlStore } from '../sql_store.ts'
 import { asStoreError, closedSentence, lockedSentence, notOursSentence } from './sqlite_error.ts'
 
@@ -171,6 +171,14 @@ const read = <T>(connection: Connection, asked: Query<T>): T => {
   return asked.read(rows)
 }
 
+const run = (connection: Connection, { sql, params, read: give }: Statement): number => {
+  const prepared = prepare(connection, sql)
+  if (give === undefined) return Number(prepared.run(...params).changes)
+  const rows = prepared.all(...params) as Row[]
+  give(rows)
+  return rows.length
+}
+
 const prepare = ({ db, prepared }: Connection, sql: string): StatementSync => {
   const known = prepared.get(sql)
   if (known !== undefined) return known
@@ -197,7 +205,7 @@ const batchDriver = (connection: Connection): BatchDriver => {
         if (!wait) db.exec(WAIT)
       }
     },
-    run: (asked) => attempt(() => Number(prepare(connection, asked.sql).run(...asked.params).changes)),
+    run: (asked) => attempt(() => run(connection, asked)),
     commit: () => attempt(() => db.exec('COMMIT')),
     rollback: () => {
       // After some errors SQLite has rolled back by itself.

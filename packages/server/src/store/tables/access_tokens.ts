@@ -1,8 +1,8 @@
 // Opaque access tokens, and the revocations of access tokens of every format, as rows.
 import type { AccessTokenStore } from '../../model/store.ts'
 import type { NumberedRevocation, OpaqueToken, Revocation } from '../../model/token.ts'
-import { each, first, query, statement } from '../sql.ts'
 import type { Sql, Statement, Unit } from '../sql.ts'
+import { each, first, query, statement } from '../sql.ts'
 import { raiseRevocation } from './counters.ts'
 
 export const accessTokenTable = (sql: Sql): AccessTokenStore => ({

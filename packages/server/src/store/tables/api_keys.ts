@@ -1,8 +1,8 @@
 // API keys as rows, found by the hash of the whole key.
 import type { ApiKey } from '../../model/api_key.ts'
 import type { ApiKeyStore } from '../../model/store.ts'
-import { each, first, query, statement } from '../sql.ts'
 import type { Sql } from '../sql.ts'
+import { each, first, query, statement } from '../sql.ts'
 import { raiseRevision } from './counters.ts'
 
 export const apiKeyTable = (sql: Sql): ApiKeyStore => ({

@@ -1,8 +1,8 @@
 // Clients and their secrets as rows. A secret is a row of its own, so that what is known of its use outlives a change of its client.
 import type { Client } from '../../model/client.ts'
 import type { ClientStore } from '../../model/store.ts'
-import { query, statement } from '../sql.ts'
 import type { Sql, Unit } from '../sql.ts'
+import { query, statement } from '../sql.ts'
 import { raiseRevision } from './counters.ts'
 
 export const clientTable = (sql: Sql): ClientStore => ({

@@ -1,6 +1,7 @@
 // The counters other tables raise in their own transactions, and the probe that tells whether a write would succeed.
-import { query, statement } from '../sql.ts'
+
 import type { Unit } from '../sql.ts'
+import { query, statement } from '../sql.ts'
 
 /** First statement of every change of configuration: its row lock also keeps two such transactions from dead-locking each other. */
 export const raiseRevision = statement("UPDATE counters SET value = value + 1 WHERE name = 'revision'")

@@ -1,8 +1,8 @@
 // Realms as rows: one JSON document each, found by id.
 import type { Realm } from '../../model/realm.ts'
 import type { RealmStore } from '../../model/store.ts'
-import { each, first, query, statement } from '../sql.ts'
 import type { Sql } from '../sql.ts'
+import { each, first, query, statement } from '../sql.ts'
 import { raiseRevision } from './counters.ts'
 
 export const realmTable = (sql: Sql): RealmStore => ({

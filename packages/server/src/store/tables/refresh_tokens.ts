@@ -1,8 +1,8 @@
 // Refresh tokens and their families as rows: rotation with reuse detection (RFC 9700 section 4.14.2), decided by row counts alone.
 import type { FoundRefreshToken, RefreshTokenStore, Rotation } from '../../model/store.ts'
 import type { RefreshFamily, RefreshToken } from '../../model/token.ts'
-import { first, query, statement } from '../sql.ts'
 import type { Sql, Statement, Unit } from '../sql.ts'
+import { first, query, statement } from '../sql.ts'
 import { recordRevocation } from './access_tokens.ts'
 
 export const refreshTokenTable = (sql: Sql): RefreshTokenStore => ({

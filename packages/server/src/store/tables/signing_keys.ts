@@ -1,8 +1,8 @@
 // Signing keys as rows. The private half is stored as it comes: sealing it is not done here.
 import type { SigningKey } from '../../model/signing_key.ts'
 import type { SigningKeyStore } from '../../model/store.ts'
-import { each, query, statement } from '../sql.ts'
 import type { Sql, SqlValue, Unit } from '../sql.ts'
+import { each, query, statement } from '../sql.ts'
 import { raiseRevision } from './counters.ts'
 
 export const signingKeyTable = (sql: Sql): SigningKeyStore => ({

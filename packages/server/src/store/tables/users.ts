@@ -1,8 +1,8 @@
 // Users as rows, found by id or by username.
 import type { UserStore } from '../../model/store.ts'
 import type { User } from '../../model/user.ts'
-import { each, first, query, statement } from '../sql.ts'
 import type { Sql } from '../sql.ts'
+import { each, first, query, statement } from '../sql.ts'
 import { raiseRevision } from './counters.ts'
 
 export const userTable = (sql: Sql): UserStore => ({

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseStrictJson, StrictJsonError } from '@countersign/protocol/oauth/strict_json'
-import { ConfigError } from './config_error.ts'
-import { whyUnreadable } from './config_secret.ts'
+import { ConfigError } from './error.ts'
+import { whyUnreadable } from './secret.ts'
 
 const MODULES = ['.ts', '.mts', '.js', '.mjs']
 const MAX_BYTES = 16 * 1024 * 1024

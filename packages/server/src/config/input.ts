@@ -1,5 +1,5 @@
-// The configuration as an operator writes it, in TypeScript or JSON: short, with defaults. config_schema.ts holds a file to it,
-// config_realm.ts, config_client.ts and config_api.ts resolve it.
+// The configuration as an operator writes it, in TypeScript or JSON: short, with defaults. schema.ts holds a file to it,
+// realm.ts, client.ts and api.ts resolve it.
 import type { DialectDocument } from '@countersign/protocol/dialect/dialect'
 import type { GrantType } from '@countersign/protocol/oauth/grant_type'
 import type { ClientAuthMethod, TokenFormat } from '../model/client.ts'

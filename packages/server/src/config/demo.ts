@@ -1,7 +1,7 @@
 // The demo: the five realms of the integration pages with the pages' own example credentials.
 // These are public: they are accepted by the demo only, which listens on loopback only and keeps nothing.
 import { secretHash } from '../model/secret_hash.ts'
-import type { ApiInput, ConfigInput, RealmInput } from './config_input.ts'
+import type { ApiInput, ConfigInput, RealmInput } from './input.ts'
 
 export interface DemoOptions {
   /** Origin of the sample upstream behind the guarded APIs. */

@@ -2,11 +2,11 @@
 import { compilePolicy } from '@countersign/guard/policy'
 import type { Api } from '../model/api.ts'
 import type { RealmSetup } from '../model/configuration.ts'
-import { named, onlyOne } from './config_client.ts'
-import type { Findings } from './config_error.ts'
-import { findTwice } from './config_error.ts'
-import type { ApiInput, RealmInput } from './config_input.ts'
-import { upstreamProblem } from './config_url.ts'
+import { named, onlyOne } from './client.ts'
+import type { Findings } from './error.ts'
+import { findTwice } from './error.ts'
+import type { ApiInput, RealmInput } from './input.ts'
+import { upstreamProblem } from './url.ts'
 
 /** @param setups the realms that could be resolved */
 export function resolveApis(

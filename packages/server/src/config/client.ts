@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto'
 import type { GrantType } from '@countersign/protocol/oauth/grant_type'
 import type { ApiKey } from '../model/api_key.ts'
 import type { Client, ClientAuthMethod, ClientSecret } from '../model/client.ts'
-import type { Findings } from './config_error.ts'
-import type { ApiKeyInput, ClientInput } from './config_input.ts'
-import { lifetime, moment } from './config_lifetime.ts'
-import type { SecretSource } from './config_secret.ts'
-import { readSecretHash } from './config_secret.ts'
+import type { Findings } from './error.ts'
+import type { ApiKeyInput, ClientInput } from './input.ts'
+import { lifetime, moment } from './lifetime.ts'
+import type { SecretSource } from './secret.ts'
+import { readSecretHash } from './secret.ts'
 
 export const DEFAULT_GRANTS: readonly GrantType[] = ['client_credentials']
 

@@ -1,10 +1,10 @@
 // Where the server listens and keeps its data: flags win over the environment, the environment over the file, the file over defaults.
 import { resolve } from 'node:path'
 import type { ListenSettings } from '../model/configuration.ts'
-import type { Findings } from './config_error.ts'
-import type { ConfigInput } from './config_input.ts'
-import type { Environment } from './config_secret.ts'
-import { isLoopback, originOf, readOrigin } from './config_url.ts'
+import type { Findings } from './error.ts'
+import type { ConfigInput } from './input.ts'
+import type { Environment } from './secret.ts'
+import { isLoopback, originOf, readOrigin } from './url.ts'
 
 /** As typed on a command line. */
 export interface Flags {

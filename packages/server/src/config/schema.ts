@@ -6,10 +6,10 @@ import { GRANT_TYPES } from '@countersign/protocol/oauth/grant_type'
 import { isScopeToken } from '@countersign/protocol/oauth/scope'
 import { z } from 'zod'
 import { MAX_ACCESS_TOKEN_LIFETIME } from '../model/realm.ts'
-import { ConfigError } from './config_error.ts'
-import type { ConfigInput } from './config_input.ts'
-import { lifetime, moment } from './config_lifetime.ts'
-import { schemaLines } from './config_schema_error.ts'
+import { ConfigError } from './error.ts'
+import type { ConfigInput } from './input.ts'
+import { lifetime, moment } from './lifetime.ts'
+import { schemaLines } from './schema_error.ts'
 
 /** @throws ConfigError with one line for each mistake */
 export function checkInput(input: unknown): ConfigInput {

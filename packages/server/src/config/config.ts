@@ -2,20 +2,20 @@
 // The parts are resolved in config_*.ts; the schema is loaded only when there is a file to check.
 import { dirname, resolve } from 'node:path'
 import type { Configuration, RealmSetup } from '../model/configuration.ts'
-import { checkHosts, resolveApis } from './config_api.ts'
-import type { Findings } from './config_error.ts'
-import { ConfigError, findTwice, noFindings, sentence } from './config_error.ts'
-import type { ConfigInput } from './config_input.ts'
-import type { Flags } from './config_listen.ts'
-import { resolveListening } from './config_listen.ts'
-import { resolveRealm, withIssuer } from './config_realm.ts'
-import type { Environment, SecretSource } from './config_secret.ts'
-import { readMasterKey } from './config_secret.ts'
-import { originOf } from './config_url.ts'
+import { checkHosts, resolveApis } from './api.ts'
 import type { DemoOptions } from './demo.ts'
 import { demoConfig } from './demo.ts'
+import type { Findings } from './error.ts'
+import { ConfigError, findTwice, noFindings, sentence } from './error.ts'
+import type { ConfigInput } from './input.ts'
+import type { Flags } from './listen.ts'
+import { resolveListening } from './listen.ts'
+import { resolveRealm, withIssuer } from './realm.ts'
+import type { Environment, SecretSource } from './secret.ts'
+import { readMasterKey } from './secret.ts'
+import { originOf } from './url.ts'
 
-export type { ConfigInput } from './config_input.ts'
+export type { ConfigInput } from './input.ts'
 
 /** Gives a configuration file in TypeScript its types; does nothing else. */
 export function defineConfig(input: ConfigInput): ConfigInput {
@@ -79,9 +79,9 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
 
 async function readInput({ file, input, demo }: LoadOptions): Promise<ConfigInput> {
   if (demo) return demoConfig(demo)
-  const { checkInput } = await import('./config_schema.ts')
+  const { checkInput } = await import('./schema.ts')
   if (file === undefined) return checkInput(input)
-  const { readConfigFile } = await import('./config_file.ts')
+  const { readConfigFile } = await import('./file.ts')
   return checkInput(await readConfigFile(file))
 }
 

@@ -2,11 +2,11 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { decodeBase64url } from '@countersign/protocol/jose/base64url'
+import { hashPassword, isPasswordHash, MAX_PASSWORD_LENGTH } from '../issue/password.ts'
 import { secretHash } from '../model/secret_hash.ts'
-import type { Findings } from './config_error.ts'
-import type { SecretRef } from './config_input.ts'
 import { DEMO_PASSWORD_HASHES, DEMO_SECRETS } from './demo.ts'
-import { hashPassword, isPasswordHash, MAX_PASSWORD_LENGTH } from './password.ts'
+import type { Findings } from './error.ts'
+import type { SecretRef } from './input.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
