@@ -5,6 +5,7 @@
 // - In one window the charges of an enforced meter never sum to more than its limit, whatever runs at the same time: other requests,
 //   other processes on the same database, a SIGKILL at any moment. One conditional statement decides by its row count; nothing is read first.
 // - A refused charge changes nothing. A refund takes back one receipt, once, and never below zero.
+// - A window is known by its start: a plan that changes to longer or shorter windows starting at the same instant goes on counting.
 // - Charges asked for in one event-loop turn commit together, and with whatever else the store writes in that turn.
 // - When the database cannot be reached or written, every method rejects with StoreUnavailable.
 
@@ -22,13 +23,16 @@ export interface Span {
   readonly end: number
 }
 
-/** For the answer to "what counted": kept by day, never a secret in it. */
+/**
+ * For the answer to "what counted": kept by day, never a secret in it. Of one window and day the first 200 different ones are kept apart;
+ * what comes beyond is counted under the address and user agent `other`.
+ */
 export interface ChargeOrigin {
   /** Calendar day in the window's time zone, `2026-11-21`. */
   readonly day: string
-  /** Caller's address; '' if unknown. */
+  /** Caller's address; '' if unknown. Cut to 64 characters. */
   readonly address: string
-  /** Caller's product, at most 200 characters; '' if unknown. */
+  /** Caller's product; '' if unknown. Cut to 200 characters. */
   readonly userAgent: string
 }
 
@@ -40,7 +44,7 @@ export interface Charge {
   /** The most the window may hold; null: no limit is enforced, everything is counted. */
   readonly limit: number | null
   readonly origin: ChargeOrigin
-  /** Epoch seconds. */
+  /** Epoch seconds; in the span. */
   readonly now: number
 }
 
@@ -62,6 +66,7 @@ export interface UsageRow extends ChargeOrigin {
 }
 
 export interface Ledger {
+  /** Rejects with RangeError if units, limit or now are not what they must be. */
   charge(charge: Charge): Promise<Receipt | Refusal>
   /** For an answer that never left. A second refund of the same receipt is the caller's mistake and is not detected. */
   refund(receipt: Receipt): Promise<void>
@@ -69,6 +74,6 @@ export interface Ledger {
   used(meter: Meter, start: number): Promise<number>
   /** What counted in that window, largest first, at most `limit` rows; the sum of all rows is `used`. */
   breakdown(meter: Meter, start: number, limit: number): Promise<readonly UsageRow[]>
-  /** Forgets windows that ended before `before`; rows removed. */
+  /** Forgets windows that ended before `before`, to be well behind every process's clock: a charge there would start anew; rows removed. */
   sweep(before: number): Promise<number>
 }

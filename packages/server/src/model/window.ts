@@ -119,14 +119,14 @@ const hour = (offset: Offset, now: number): Span => {
 /** The first instant at which clocks show `local` (written as if it were UTC) or later. */
 const beginning = (offset: Offset, local: number): number => {
   let before = local - FURTHEST_EAST - HOUR
-  while (true) {
-    const current = offset(before)
-    const reached = local - current
-    if (offset(reached) === current) return reached
+  let reached = local - offset(before)
+  while (offset(reached) !== offset(before)) {
     const turned = turn(offset, before, reached)
     if (turned + offset(turned) >= local) return turned
     before = turned
+    reached = local - offset(before)
   }
+  return reached
 }
 
 /** The instant after `from` and not after `to` at which clocks are turned. No zone has turned them twice in so short a time. */

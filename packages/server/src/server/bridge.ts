@@ -1,43 +1,57 @@
 // Between HTTP and the issuer: a request as plain data in, a response as plain data out. Everything hostile about HTTP ends here.
-
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { HeaderFields, WireRequest, WireResponse } from '@countersign/protocol/dialect/message'
 import { OAuthError } from '@countersign/protocol/oauth/error'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import { MAX_BODY_BYTES } from '@countersign/protocol/oauth/parameters'
+import { readBody } from './body.ts'
 import type { Mounted, MountTable } from './mount_table.ts'
 import type { Report } from './refusal.ts'
 import { refusalOf } from './refusal.ts'
 
-/** Answers every request that is for a realm's endpoint; false if it is for none. */
-export type Bridge = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
+/** Answers a request for a realm's endpoint, and every other with 404. */
+export type Bridge = (request: IncomingMessage, response: ServerResponse) => void
 
+/** @param table asked at each request, so that realms can change. */
 export function createBridge(table: () => MountTable, report: Report): Bridge {
-  return async (request, reply) => {
-    const { path, query } = splitUrl(request.raw.url ?? '/')
+  return (request, response) => {
+    const { path, query } = splitUrl(request.url ?? '/')
     const mounted = table().find(hostOf(request.headers.host), path)
-    if (!mounted) return send(reply, notFound())
-    if (!allows(mounted, request.method)) return send(reply, methodNotAllowed(mounted))
-    return send(reply, await answer(mounted, request, path, query, report))
+    if (!mounted) return send(response, notFound())
+    if (!allows(mounted, request.method)) return send(response, methodNotAllowed(mounted))
+    if (request.method !== 'POST')
+      return void answer(mounted, { request, path, query, body: NO_BODY }, report).then((one) => send(response, one))
+    readBody(request, MAX_BODY_BYTES, (body) => {
+      if (body === undefined) return send(response, tooLarge(mounted), 'close')
+      void answer(mounted, { request, path, query, body }, report).then((one) => send(response, one))
+    })
   }
 }
 
-/** What a body that could not even be read is answered with, in the words of the dialect it was sent to. */
-export function refuseUnread(table: MountTable, request: FastifyRequest, refusal: OAuthError): WireResponse {
-  const mounted = table.find(hostOf(request.headers.host), splitUrl(request.raw.url ?? '/').path)
-  return mounted ? mounted.dialect.error.write(refusal) : problem(refusal.status, refusal.description)
+const NO_BODY = new Uint8Array()
+
+interface Received {
+  readonly request: IncomingMessage
+  readonly path: string
+  /** Whether the URL has one. */
+  readonly query: boolean
+  readonly body: Uint8Array
 }
 
-export function send(reply: FastifyReply, response: WireResponse): FastifyReply {
-  return reply.code(response.status).headers(response.headers).send(response.body)
+function send(response: ServerResponse, { status, headers, body }: WireResponse, connection?: 'close'): void {
+  const length = status === 204 ? {} : { 'content-length': Buffer.byteLength(body) }
+  response.writeHead(status, { ...headers, ...length, ...(connection && { connection }) }).end(body)
 }
 
-async function answer(mounted: Mounted, request: FastifyRequest, path: string, query: boolean, report: Report): Promise<WireResponse> {
+/** Never rejects: what goes wrong becomes the dialect's refusal. */
+async function answer(mounted: Mounted, received: Received, report: Report): Promise<WireResponse> {
   const { context, dialect, endpoint } = mounted
   try {
-    refuseTwice(request.raw.rawHeaders)
-    if (query && !endpoint.query)
+    refuseTwice(received.request.rawHeaders)
+    if (received.query && !endpoint.query) {
       throw new OAuthError('invalid_request', 'Parameters belong in the body: this endpoint takes none in the URL.')
-    return await endpoint.answer(context, dialect, wireRequest(request, path))
+    }
+    return await endpoint.answer(context, dialect, wireRequest(received))
   } catch (error) {
     return written(dialect, refusalOf(error, report))
   }
@@ -49,13 +63,13 @@ function written(dialect: CompiledDialect, refusal: OAuthError): WireResponse {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function wireRequest(request: FastifyRequest, path: string): WireRequest {
+function wireRequest({ request, path, body }: Received): WireRequest {
   // Node gives lists for set-cookie only, which no request has.
-  return { method: request.method, path, headers: request.headers as HeaderFields, body: textOf(request.body) }
+  return { method: request.method ?? 'GET', path, headers: request.headers as HeaderFields, body: textOf(body) }
 }
 
-function textOf(body: unknown): string {
-  if (!(body instanceof Uint8Array) || body.length === 0) return ''
+function textOf(body: Uint8Array): string {
+  if (body.length === 0) return ''
   try {
     return UTF8.decode(body)
   } catch {
@@ -90,7 +104,7 @@ export function hostOf(field: string | undefined): string {
   return (colon < 0 ? field : field.slice(0, colon)).toLowerCase()
 }
 
-function allows({ endpoint }: Mounted, method: string): boolean {
+function allows({ endpoint }: Mounted, method = 'GET'): boolean {
   return endpoint.methods.includes(method) || (method === 'HEAD' && endpoint.methods.includes('GET'))
 }
 
@@ -100,12 +114,12 @@ function methodNotAllowed({ dialect, endpoint }: Mounted): WireResponse {
   return { ...response, status: 405, headers: { ...response.headers, allow: endpoint.methods.join(', ') } }
 }
 
-function notFound(): WireResponse {
-  return problem(404, 'There is no endpoint at this host and path.')
+function tooLarge({ dialect }: Mounted): WireResponse {
+  return written(dialect, new OAuthError('invalid_request', `The body is larger than ${MAX_BODY_BYTES} bytes.`, { status: 413 }))
 }
 
-/** RFC 9457, for answers that are no realm's. */
-function problem(status: number, detail: string): WireResponse {
-  const headers = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' }
-  return { status, headers, body: JSON.stringify({ title: status === 404 ? 'Not found' : 'Refused', status, detail }) }
+/** RFC 9457, since this is no realm's answer. */
+function notFound(): WireResponse {
+  const body = { title: 'Not found', status: 404, detail: 'There is no endpoint at this host and path.' }
+  return { status: 404, headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' }, body: JSON.stringify(body) }
 }

@@ -17,7 +17,6 @@ import { RevocationList } from '../issue/revocation_list.ts'
 import type { Configuration } from '../model/configuration.ts'
 import type { Store } from '../model/store.ts'
 import { openSqliteStore } from '../store/adapters/sqlite.ts'
-import { createApp } from './app.ts'
 import { applyConfiguration } from './apply.ts'
 import { hostOf } from './bridge.ts'
 import { createManagement } from './management.ts'
@@ -25,6 +24,7 @@ import type { Metrics } from './metrics.ts'
 import { createMetrics } from './metrics.ts'
 import type { MountTable } from './mount_table.ts'
 import { createMountTable } from './mount_table.ts'
+import { createPublicListener, drain } from './public_listener.ts'
 import { createGuardedApi, createRealmContext } from './realms.ts'
 import type { Report } from './refusal.ts'
 import { startTasks } from './tasks.ts'
@@ -61,7 +61,7 @@ export async function startServer(configuration: Configuration, options: ServeOp
   const metrics = createMetrics()
   let state: State | undefined
   let closing = false
-  const app = createApp({
+  const listener = createPublicListener({
     mountTable: () => state?.table ?? NOTHING_MOUNTED,
     gateway: (request, response) => (state ? takeForGateway(state, request, response) : answerStarting(response)),
     report,
@@ -72,22 +72,22 @@ export async function startServer(configuration: Configuration, options: ServeOp
   })
   try {
     await checkMasterKey(store, configuration)
-    await Promise.all([listen(app.server, host, port, () => app.ready()), listen(management, host, managementPort)])
-    const settled = options.atPorts(portOf(app.server), portOf(management))
+    await Promise.all([listen(listener, host, port), listen(management, host, managementPort)])
+    const settled = options.atPorts(portOf(listener), portOf(management))
     await applyConfiguration(store, settled.realms)
     await Promise.all([issuance.directory.refresh(), issuance.revocations.refresh(issuance.now())])
     state = createState(settled, issuance, metrics, report)
-    makeKeys(state.contexts, (error, what) => closing || report(error, what))
+    void makeKeys(state.contexts, (error, what) => closing || report(error, what))
     const stopTasks = startTasks({ issuance, contexts: state.contexts, report })
-    return running(settled, [app.server, management], async () => {
+    return running(settled, [listener, management], async () => {
       closing = true
       stopTasks()
-      await Promise.all([app.close(), closeServer(management)])
+      await Promise.all([drain(listener, report), closeServer(management)])
       await state?.gateway.close()
       await store.close()
     })
   } catch (error) {
-    await Promise.allSettled([app.close(), closeServer(management)])
+    await Promise.allSettled([drain(listener, report), closeServer(management)])
     await store.close()
     throw error
   }
@@ -157,15 +157,21 @@ async function checkMasterKey({ signingKeys }: Store, { realms, masterKey }: Con
   }
 }
 
-/** In the background: the first request of a realm waits for its key at most as long as making it takes. */
-function makeKeys(contexts: readonly RealmContext[], report: Report): void {
+/**
+ * In the background, one after another: the first request of a realm waits for its key at most as long as making it takes,
+ * and does not wait for the others' too.
+ */
+async function makeKeys(contexts: readonly RealmContext[], report: Report): Promise<void> {
   for (const { keys, realm } of contexts.slice(0, KEYS_MADE_AT_START)) {
-    Promise.resolve(keys.signer()).catch((error: unknown) => report(error, `the signing key of realm ${realm.id} cannot be had`))
+    try {
+      await keys.signer()
+    } catch (error) {
+      report(error, `the signing key of realm ${realm.id} cannot be had`)
+    }
   }
 }
 
-async function listen(server: Server, host: string, port: number, prepare?: () => PromiseLike<unknown>): Promise<void> {
-  await prepare?.()
+async function listen(server: Server, host: string, port: number): Promise<void> {
   server.listen({ host, port })
   await once(server, 'listening')
 }

@@ -26,7 +26,14 @@ export async function startDemo(issuers: 'local' | 'pages' = 'local'): Promise<T
   const { port } = upstream.address() as AddressInfo
   try {
     const server = await start({ demo: { upstream: `http://127.0.0.1:${port}`, issuers } })
-    return { ...server, close: async () => void (await Promise.all([server.close(), new Promise((done) => upstream.close(done))])) }
+    const closed = once(upstream, 'close')
+    return {
+      ...server,
+      async close() {
+        upstream.close()
+        await Promise.all([server.close(), closed])
+      },
+    }
   } catch (error) {
     upstream.close()
     throw error

@@ -108,7 +108,7 @@ const lanes = async (ledger: Ledger): Promise<void> => {
   const numbers: number[] = []
   const lane = async (n: number): Promise<void> => {
     const origin = { day: '2026-11-21', address: `192.0.2.${n}`, userAgent: `lane/${n}` }
-    for (;;) {
+    while (true) {
       const answer = await ledger.charge(charge({ limit: 3000, origin }))
       if (!answer.charged) return
       numbers.push(answer.used)

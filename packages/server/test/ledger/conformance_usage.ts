@@ -67,7 +67,18 @@ const originsAtOnce = async (ledger: Ledger): Promise<void> => {
 }
 
 const hostileOrigins = async (ledger: Ledger): Promise<void> => {
-  const spelled = ["'; DROP TABLE ledger_usage; --", '\0', 'a\0b', '\ud800', '😀'.repeat(150), '?', '%', 'x'.repeat(1_000_000), 'é', 'e\u0301']
+  const spelled = [
+    "'; DROP TABLE ledger_usage; --",
+    '\0',
+    'a\0b',
+    '\ud800',
+    '😀'.repeat(150),
+    '?',
+    '%',
+    'x'.repeat(1_000_000),
+    'é',
+    'e\u0301',
+  ]
   for (const text of spelled) {
     const receipt = await ledger.charge(charge({ origin: from(text, text), units: 3 }))
     assert.ok(receipt.charged)

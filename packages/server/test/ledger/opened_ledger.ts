@@ -4,7 +4,7 @@ import type { Ledger } from '../../src/model/ledger.ts'
 export interface OpenedLedger {
   /** Empty. */
   readonly ledger: Ledger
-  close(): Promise<void>
+  readonly close: () => Promise<void>
   /** Opens the same database again, after it was closed. Absent where nothing outlives it. */
   readonly reopen?: () => Promise<OpenedLedger>
 }

@@ -8,8 +8,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import { StoreUnavailable } from '../../src/model/store.ts'
 import { openSqlite } from '../../src/store/adapters/sqlite.ts'
-import { ask, query, statement } from '../../src/store/sql.ts'
 import type { Sql, Unit } from '../../src/store/sql.ts'
+import { ask, query, statement } from '../../src/store/sql.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
 import { sqlLedger } from '../../src/store/tables/ledger.ts'
 import { opaqueToken } from '../store/samples.ts'
@@ -42,7 +42,7 @@ test('connections that charge one file at once get exactly the limit between the
   const numbers: number[] = []
   const lane = async (sql: Sql): Promise<void> => {
     const ledger = sqlLedger(sql)
-    for (;;) {
+    while (true) {
       const answer = await ledger.charge(charge({ limit: 900 }))
       if (!answer.charged) return
       numbers.push(answer.used)
@@ -125,9 +125,10 @@ test('no statement of the ledger scans a table, however many accounts there are'
   }
   await ledger.refund({ charged: true, charge: charge({ units: 3 }), used: 3 })
   await ledger.charge(charge({ limit: 0 }))
+  await ledger.charge(charge({ span: { start: NOVEMBER.start, end: NOVEMBER.end + 1 } }))
   await ledger.breakdown(METER, NOVEMBER.start, 10)
-  await ledger.sweep(NOVEMBER.end + 1)
-  assert.equal(texts.size, 11)
+  await ledger.sweep(NOVEMBER.end + 2)
+  assert.equal(texts.size, 12)
   const reader = new DatabaseSync(file)
   for (const text of texts) {
     const plan = reader.prepare(`EXPLAIN QUERY PLAN ${text}`).all()

@@ -1,8 +1,8 @@
 // The Ledger as rows: one a window with what was used, decided by one conditional upsert, and one a day and origin with what it was used
 // for. Owns no definition of windows (model/window.ts) and no transaction: charges share that of the turn's other writes.
 import type { Charge, ChargeOrigin, Ledger, Meter, Receipt, Refusal, UsageRow } from '../../model/ledger.ts'
-import type { Query, Sql, SqlValue, Statement, Unit } from '../sql.ts'
-import { ask, each, first, query, statement } from '../sql.ts'
+import type { Query, Sql, SqlValue, Unit } from '../sql.ts'
+import { ask, each, query, statement } from '../sql.ts'
 
 /** Closing the Sql ends it. A charge whose members make no sense is the caller's mistake: RangeError. */
 export const sqlLedger = (sql: Sql): Ledger => ({
@@ -30,17 +30,17 @@ const refuseNonsense = ({ units, limit, span, now }: Charge): void => {
 }
 
 // The row of the window is written first: its lock puts all other writes to the window and its usage in order.
-// Its end moves when a plan changes to longer windows that start at the same instant: it must not be swept before that.
 const TAKE = `INSERT INTO ledger_windows (account, meter, window_start, used, window_end) VALUES (?, ?, ?, ?, ?)
-  ON CONFLICT (account, meter, window_start) DO UPDATE SET used = ledger_windows.used + excluded.used,
-    window_end = CASE WHEN ledger_windows.window_end < excluded.window_end THEN excluded.window_end ELSE ledger_windows.window_end END
+  ON CONFLICT (account, meter, window_start) DO UPDATE SET used = ledger_windows.used + excluded.used
     WHERE ledger_windows.used + excluded.used <= ?
-  RETURNING used`
+  RETURNING used, window_end`
 
 const WINDOW = 'account = ? AND meter = ? AND window_start = ?'
 const ORIGIN = `${WINDOW} AND day = ? AND address = ? AND user_agent = ?`
 
 const USED = `SELECT used FROM ledger_windows WHERE ${WINDOW}`
+
+const PROLONG = `UPDATE ledger_windows SET window_end = ? WHERE ${WINDOW} AND window_end < ?`
 
 const GIVE_BACK = `UPDATE ledger_windows SET used = used - ? WHERE ${WINDOW} AND used >= ?`
 
@@ -48,8 +48,8 @@ const RETURN = `UPDATE ledger_windows SET used = used + ? WHERE ${WINDOW}`
 
 const COUNT_KNOWN = `UPDATE ledger_usage SET units = units + ? WHERE ${ORIGIN}`
 
-// Once there is a row for the others, no origin gets a row of its own any more: a refund finds the row its charge went to.
-// The casts tell PostgreSQL what the placeholders of a SELECT list are.
+// Rows are only ever added, so an origin has no row of its own once the others share one: a refund finds the row its charge went to, and
+// asking for the shared row first saves counting the day's rows. The casts tell PostgreSQL what the placeholders of a SELECT list are.
 const COUNT_NEW = `INSERT INTO ledger_usage (units, account, meter, window_start, day, address, user_agent)
   SELECT CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT)
   WHERE NOT EXISTS (SELECT 1 FROM ledger_usage WHERE ${ORIGIN})
@@ -68,17 +68,20 @@ function* take(charge: Charge): Unit<Receipt | Refusal> {
   // Sums stay whole numbers that JavaScript can hold, without a limit too.
   const limit = charge.limit ?? Number.MAX_SAFE_INTEGER
   // What is more than a whole window holds need not be tried.
-  const used = units <= limit ? yield* ask(taken(charge, limit)) : undefined
-  if (used === undefined) return { charged: false, used: yield* ask(usedOf(meter, span.start)) }
+  const taken = units <= limit ? yield* ask(takenOf(charge, limit)) : undefined
+  if (taken === undefined) return { charged: false, used: yield* ask(usedOf(meter, span.start)) }
+  // A plan changed to longer windows, and this one starts at the same instant: it must not be swept before its new end. Not part of
+  // every charge, since writing the column costs a page of its index.
+  if (taken.window_end < span.end) yield statement(PROLONG, span.end, ...windowKey(meter, span.start), span.end)
   yield* count(charge)
-  return { charged: true, charge, used }
+  return { charged: true, charge, used: taken.used }
 }
 
-const taken = ({ meter, span, units }: Charge, limit: number): Query<number | undefined> =>
-  query(statement(TAKE, ...windowKey(meter, span.start), units, span.end, limit), first(toUsed))
+const takenOf = ({ meter, span, units }: Charge, limit: number): Query<TakenRow | undefined> =>
+  query(statement(TAKE, ...windowKey(meter, span.start), units, span.end, limit), (rows: readonly TakenRow[]) => rows[0])
 
 const usedOf = (meter: Meter, start: number): Query<number> =>
-  query(statement(USED, ...windowKey(meter, start)), (rows: readonly UsedRow[]) => first(toUsed)(rows) ?? 0)
+  query(statement(USED, ...windowKey(meter, start)), (rows: readonly { used: number }[]) => rows[0]?.used ?? 0)
 
 function* count(charge: Charge): Unit<void> {
   const own = originKey(charge)
@@ -99,7 +102,7 @@ function* giveBack(charge: Charge): Unit<void> {
 }
 
 const windowKey = ({ account, name }: Meter, start: number): [string, string, number] => [account, name, start]
-const dayKey = ({ meter, span, origin }: Charge): [...SqlValue[]] => [...windowKey(meter, span.start), origin.day]
+const dayKey = ({ meter, span, origin }: Charge): SqlValue[] => [...windowKey(meter, span.start), origin.day]
 const othersKey = (charge: Charge): SqlValue[] => [...dayKey(charge), OTHER, OTHER]
 const originKey = (charge: Charge): SqlValue[] => [
   ...dayKey(charge),
@@ -107,8 +110,8 @@ const originKey = (charge: Charge): SqlValue[] => [
   bounded(charge.origin.userAgent, LONGEST_USER_AGENT),
 ]
 
-/** PostgreSQL has no NUL in a text, and neither engine half a surrogate pair. */
-const bounded = (text: string, longest: number): string => text.slice(0, longest).replaceAll('\0', '').toWellFormed()
+/** PostgreSQL has no NUL in a text. */
+const bounded = (text: string, longest: number): string => text.slice(0, longest).replaceAll('\0', '')
 
 /** Windows that one transaction forgets. */
 const CHUNK = 100
@@ -123,24 +126,22 @@ const SWEEP_WINDOWS = `DELETE FROM ledger_windows WHERE ${ENDED} AND NOT EXISTS 
   WHERE u.account = ledger_windows.account AND u.meter = ledger_windows.meter AND u.window_start = ledger_windows.window_start)`
 
 const sweep = async (sql: Sql, before: number): Promise<number> => {
-  const steps: readonly Statement[] = [statement(SWEEP_USAGE, before, CHUNK), statement(SWEEP_WINDOWS, before, CHUNK)]
   let removed = 0
-  while (true) {
-    const [usage = 0, windows = 0] = await sql.write(function* (): Unit<number[]> {
-      const counts: number[] = []
-      for (const step of steps) counts.push(yield step)
-      return counts
+  let windows: number
+  do {
+    const counts = await sql.write(function* () {
+      return { usage: yield statement(SWEEP_USAGE, before, CHUNK), windows: yield statement(SWEEP_WINDOWS, before, CHUNK) }
     })
-    removed += usage + windows
-    if (windows < CHUNK) return removed
-  }
+    windows = counts.windows
+    removed += counts.usage + windows
+  } while (windows === CHUNK)
+  return removed
 }
 
-interface UsedRow {
+interface TakenRow {
   readonly used: number
+  readonly window_end: number
 }
-
-const toUsed = (row: UsedRow): number => row.used
 
 const toUsageRow = (row: { day: string; address: string; user_agent: string; units: number }): UsageRow => {
   const origin: ChargeOrigin = { day: row.day, address: row.address, userAgent: row.user_agent }
