@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { ConfigError } from '../config/error.ts'
 import type { Gateway } from '../gateway/gateway.ts'
@@ -106,7 +107,7 @@ function createIssuance(store: Store): Issuance {
     store,
     directory: new Directory(store),
     revocations: new RevocationList(store.accessTokens),
-    signing: new SigningQueue(),
+    signing: new SigningQueue({ parallel: availableParallelism() > 1 }),
     passwords: { verify: verifyPassword },
     random: { secret: () => randomBytes(32).toString('base64url'), id: () => randomUUID(), bytes: (length) => randomBytes(length) },
     now: () => Math.floor(Date.now() / 1000),

@@ -1,6 +1,12 @@
-// When tokens are signed: fast signatures of one event-loop turn in one loop, where the curve's tables stay in the cache;
-// RSA in the thread pool, unless it is alone and a hand-over would only cost latency.
+// When and where tokens are signed. A request alone is signed at once: a hand-over would only cost latency. Requests of one event-loop turn
+// go to the thread pool, so that signing and everything else use two cores; on one core fast signatures are made in one loop instead,
+// where the curve's tables stay in the cache.
 import type { Signer } from '@countersign/protocol/jose/jws'
+
+export interface SigningQueueOptions {
+  /** Whether other cores are free to sign. RSA goes to the pool all the same, since it would hold up the event loop. */
+  readonly parallel: boolean
+}
 
 interface Waiting {
   readonly signer: Signer
@@ -10,8 +16,13 @@ interface Waiting {
 }
 
 export class SigningQueue {
+  readonly #parallel: boolean
   #waiting: Waiting[] = []
   #inPool = 0
+
+  constructor({ parallel }: SigningQueueOptions) {
+    this.#parallel = parallel
+  }
 
   /** The base64url signature of `input`. */
   sign(signer: Signer, input: string): Promise<string> {
@@ -27,7 +38,7 @@ export class SigningQueue {
     this.#waiting = []
     const alone = batch.length === 1 && this.#inPool === 0
     for (const one of batch) {
-      if (one.signer.algorithm.slow && !alone) this.#signInPool(one)
+      if (!alone && (this.#parallel || one.signer.algorithm.slow)) this.#signInPool(one)
       else signHere(one)
     }
   }
