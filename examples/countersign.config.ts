@@ -30,6 +30,8 @@ export default defineConfig({
       audiences: ['https://api.example.com/orders'],
       accessTokenLifetime: '15m',
       refreshTokenLifetime: '30d',
+      // At most 1000 fresh tokens a month for each client, counted by the calendar of Lisbon.
+      plan: { tokens: { limit: 1000, per: 'month', timeZone: 'Europe/Lisbon' } },
       clients: [
         {
           clientId: 'partner',

@@ -33,6 +33,8 @@ export interface OAuthErrorOptions {
   readonly retryAfter?: number
   /** Challenge for `WWW-Authenticate`. */
   readonly challenge?: string
+  /** Further fields of the answer, names in lower case: what is left of a limit. */
+  readonly headers?: Readonly<Record<string, string>>
   /** What only the operator may read. */
   readonly cause?: unknown
 }
@@ -44,6 +46,7 @@ export class OAuthError extends Error {
   readonly status: number
   readonly retryAfter: number | undefined
   readonly challenge: string | undefined
+  readonly headers: Readonly<Record<string, string>> | undefined
 
   constructor(code: OAuthErrorCode, description: string, options: OAuthErrorOptions = {}) {
     super(errorText(description), options.cause === undefined ? undefined : { cause: options.cause })
@@ -51,6 +54,7 @@ export class OAuthError extends Error {
     this.status = options.status ?? OAUTH_ERRORS[code]
     this.retryAfter = options.retryAfter
     this.challenge = options.challenge
+    this.headers = options.headers
   }
 
   /** The sentence the caller may read. */

@@ -72,6 +72,9 @@ function body({ secretHash, apiKeyHash }: Hashes): string {
       audiences: ['orders'],
       accessTokenLifetime: '15m',
 
+      // What each client may have: never more, whatever happens, and told in every answer.
+      // plan: { tokens: { limit: 1000, per: 'month', timeZone: 'Europe/Lisbon' } },
+
       clients: [
         {
           clientId: 'first-client',

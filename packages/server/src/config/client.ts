@@ -6,6 +6,7 @@ import type { Client, ClientAuthMethod, ClientSecret } from '../model/client.ts'
 import type { Findings } from './error.ts'
 import type { ApiKeyInput, ClientInput } from './input.ts'
 import { lifetime, moment } from './lifetime.ts'
+import { resolvePlan } from './plan.ts'
 import type { SecretSource } from './secret.ts'
 import { readSecretHash } from './secret.ts'
 
@@ -55,6 +56,7 @@ export async function resolveClient(
     defaultAudience: input.defaultAudience === undefined ? onlyOne(audiences) : input.defaultAudience,
     tokenFormat: input.tokenFormat ?? 'jwt',
     accessTokenLifetime: input.accessTokenLifetime === undefined ? null : lifetime(input.accessTokenLifetime),
+    plan: resolvePlan(input.plan),
     introspects: input.introspects ?? false,
     enabled: true,
   }

@@ -145,6 +145,8 @@ const wave: RealmInput = {
   hosts: ['auth.wave.bemobi.com'],
   dialects: ['auth0'],
   audiences: ['https://api.wave.bemobi.com'],
+  // "The API has a limit of 1000 tokens per month."
+  plan: { tokens: { limit: 1000, per: 'month' } },
   accessTokenLifetime: 3600,
   clients: [
     {

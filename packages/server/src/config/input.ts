@@ -15,6 +15,23 @@ export type SecretRef = { readonly env: string } | { readonly file: string } | {
 /** Whole seconds, or a text of a whole number and one of s, m, h, d: `'15m'`, `'30d'`. */
 type Lifetime = number | string
 
+/** A number of fresh tokens in each stretch of the calendar. */
+interface QuotaInput {
+  readonly limit: number
+  /** Default: month. */
+  readonly per?: 'month' | 'day' | 'hour'
+  /** IANA name, `Europe/Lisbon`; default: UTC. */
+  readonly timeZone?: string
+  /** `warn` counts and tells, and refuses nothing. Default: enforce. */
+  readonly mode?: 'enforce' | 'warn'
+  /** Shares of the limit in percent at which the operator is told; default: 50, 80, 95. */
+  readonly warnAt?: readonly number[]
+}
+
+export interface PlanInput {
+  readonly tokens?: QuotaInput
+}
+
 export interface ApiKeyInput {
   /** Default: derived from the key's hash. */
   readonly id?: string
@@ -48,6 +65,8 @@ export interface ClientInput {
   readonly tokenFormat?: TokenFormat
   /** Default: the realm's. */
   readonly accessTokenLifetime?: Lifetime
+  /** Default: the realm's. */
+  readonly plan?: PlanInput
   /** May call the introspection endpoint for tokens of other clients: a resource server. Default: false. */
   readonly introspects?: boolean
   readonly apiKeys?: readonly ApiKeyInput[]
@@ -89,6 +108,8 @@ export interface RealmInput {
   readonly accessTokenLifetime?: Lifetime
   /** Default: 30 days. */
   readonly refreshTokenLifetime?: Lifetime
+  /** What each client may have that has no plan of its own; default: no limit. */
+  readonly plan?: PlanInput
   readonly clients: readonly ClientInput[]
   readonly users?: readonly UserInput[]
 }

@@ -17,6 +17,7 @@ import type { Findings } from './error.ts'
 import { findTwice } from './error.ts'
 import type { RealmInput, UserInput } from './input.ts'
 import { lifetime } from './lifetime.ts'
+import { resolvePlan } from './plan.ts'
 import type { SecretSource } from './secret.ts'
 import { readPasswordHash } from './secret.ts'
 import { issuerProblem } from './url.ts'
@@ -43,6 +44,7 @@ export async function resolveRealm(
     algorithm: resolveAlgorithm(input.algorithm ?? first.claims.algorithm, path, findings),
     grants: input.grants ?? grantsOf(input),
     ...resolveAudiences(input),
+    plan: resolvePlan(input.plan),
     accessTokenLifetime: lifetime(input.accessTokenLifetime ?? ACCESS_TOKEN_LIFETIME),
     refreshTokenLifetime: lifetime(input.refreshTokenLifetime ?? REFRESH_TOKEN_LIFETIME),
   }

@@ -6,6 +6,7 @@ import { GRANT_TYPES } from '@countersign/protocol/oauth/grant_type'
 import { isScopeToken } from '@countersign/protocol/oauth/scope'
 import { z } from 'zod'
 import { MAX_ACCESS_TOKEN_LIFETIME } from '../model/realm.ts'
+import { isTimeZone } from '../model/window.ts'
 import { ConfigError } from './error.ts'
 import type { ConfigInput } from './input.ts'
 import { lifetime, moment } from './lifetime.ts'
@@ -84,6 +85,21 @@ const claims = z.record(
 
 const apiKey = object({ id: id.optional(), key: secret, displayName: displayName.optional(), expiresAt: end.optional() })
 
+const whole = (least: number, most: number) =>
+  z.custom<number>((value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= most, {
+    error: `must be a whole number from ${least} to ${most}`,
+  })
+
+const plan = object({
+  tokens: object({
+    limit: whole(0, 1_000_000_000),
+    per: z.enum(['month', 'day', 'hour']).optional(),
+    timeZone: z.string().refine(isTimeZone, { error: 'must be the IANA name of a time zone, like Europe/Lisbon' }).optional(),
+    mode: z.enum(['enforce', 'warn']).optional(),
+    warnAt: z.array(whole(1, 100)).optional(),
+  }).optional(),
+})
+
 const client = object({
   clientId: text(/^[\x21-\x7e]{1,128}$/, 'a text of 1 to 128 visible ASCII characters'),
   displayName: displayName.optional(),
@@ -101,6 +117,7 @@ const client = object({
   defaultAudience: identifier.nullable().optional(),
   tokenFormat: z.enum(['jwt', 'opaque']).optional(),
   accessTokenLifetime: accessTokenLifetime.optional(),
+  plan: plan.optional(),
   introspects: z.boolean().optional(),
   apiKeys: z.array(apiKey).optional(),
 })
@@ -128,6 +145,7 @@ const realm = object({
   audiences: z.array(z.union([identifier, object({ identifier, scopes: z.array(scope).optional() })])).optional(),
   accessTokenLifetime: accessTokenLifetime.optional(),
   refreshTokenLifetime: refreshTokenLifetime.optional(),
+  plan: plan.optional(),
   clients: z.array(client),
   users: z.array(user).optional(),
 })

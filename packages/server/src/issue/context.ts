@@ -1,6 +1,7 @@
 // What an endpoint of one realm works with: the realm, its dialects and keys, the store, clock and randomness.
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { WireRequest, WireResponse } from '@countersign/protocol/dialect/message'
+import type { Ledger } from '../model/ledger.ts'
 import type { Realm } from '../model/realm.ts'
 import type { Store } from '../model/store.ts'
 import type { Directory } from './directory.ts'
@@ -17,11 +18,14 @@ interface Passwords {
 /** What all realms of a process share. */
 export interface Issuance {
   readonly store: Store
+  readonly ledger: Ledger
   readonly directory: Directory
   readonly revocations: RevocationList
   readonly signing: SigningQueue
   readonly passwords: Passwords
   readonly random: Random
+  /** Tells the operator one sentence that is no error. */
+  readonly notice: (sentence: string) => void
   /** Epoch seconds, whole. */
   readonly now: () => number
 }
@@ -33,10 +37,22 @@ export interface RealmContext extends Issuance {
   readonly keys: KeyRing
 }
 
+/** Who sent a request, as far as the connection tells. */
+export interface Caller {
+  /** '' if unknown. */
+  readonly address: string
+  /** At most 200 characters; '' if unknown. */
+  readonly userAgent: string
+}
+
+export interface EndpointRequest extends WireRequest {
+  readonly caller: Caller
+}
+
 /** One endpoint: the methods it knows and what it answers. Throws OAuthError to refuse; the caller writes it in the dialect. */
 export interface Endpoint {
   readonly methods: readonly string[]
   /** Parameters in the URL are refused unless this is true: credentials never travel there. */
   readonly query: boolean
-  readonly answer: (context: RealmContext, dialect: CompiledDialect, request: WireRequest) => Promise<WireResponse>
+  readonly answer: (context: RealmContext, dialect: CompiledDialect, request: EndpointRequest) => Promise<WireResponse>
 }

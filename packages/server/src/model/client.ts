@@ -1,5 +1,6 @@
 // An OAuth client and everything that hangs on it: secrets, API keys, rights. One client, one object.
 import type { GrantType } from '@countersign/protocol/oauth/grant_type'
+import type { Plan } from './plan.ts'
 
 /** One live secret of a client. Several may be live at once, so that secrets rotate without a night shift. */
 export interface ClientSecret {
@@ -35,6 +36,8 @@ export interface Client {
   readonly tokenFormat: TokenFormat
   /** Seconds; null: the realm's. */
   readonly accessTokenLifetime: number | null
+  /** null: the realm's. */
+  readonly plan: Plan | null
   /** May call the introspection endpoint for tokens of other clients of its realm (a resource server). */
   readonly introspects: boolean
   readonly enabled: boolean

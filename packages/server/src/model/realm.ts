@@ -3,6 +3,7 @@
 import type { Dialect } from '@countersign/protocol/dialect/dialect'
 import type { AlgorithmName } from '@countersign/protocol/jose/algorithm'
 import type { GrantType } from '@countersign/protocol/oauth/grant_type'
+import type { Plan } from './plan.ts'
 
 /** Seconds that an access token may live at most: revocations are kept that long. */
 export const MAX_ACCESS_TOKEN_LIFETIME = 31 * 86_400
@@ -32,6 +33,8 @@ export interface Realm {
   /** Every scope a client of this realm may be given. */
   readonly scopes: readonly string[]
   readonly audiences: readonly Audience[]
+  /** What each of its clients may have that has no plan of its own; null: as much as it asks for. */
+  readonly plan: Plan | null
   /** Lifetime of access tokens in seconds, at most MAX_ACCESS_TOKEN_LIFETIME. */
   readonly accessTokenLifetime: number
   /** Lifetime of an unused refresh token in seconds. */

@@ -1,9 +1,10 @@
 // Between HTTP and the issuer: a request as plain data in, a response as plain data out. Everything hostile about HTTP ends here.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
-import type { HeaderFields, WireRequest, WireResponse } from '@countersign/protocol/dialect/message'
+import type { HeaderFields, WireResponse } from '@countersign/protocol/dialect/message'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import { MAX_BODY_BYTES } from '@countersign/protocol/oauth/parameters'
+import type { EndpointRequest } from '../issue/context.ts'
 import { readBody } from './body.ts'
 import type { Mounted, MountTable } from './mount_table.ts'
 import type { Report } from './refusal.ts'
@@ -63,9 +64,13 @@ function written(dialect: CompiledDialect, refusal: OAuthError): WireResponse {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function wireRequest({ request, path, body }: Received): WireRequest {
+const MAX_USER_AGENT = 200
+
+function wireRequest({ request, path, body }: Received): EndpointRequest {
   // Node gives lists for set-cookie only, which no request has.
-  return { method: request.method ?? 'GET', path, headers: request.headers as HeaderFields, body: textOf(body) }
+  const headers = request.headers as HeaderFields
+  const caller = { address: request.socket.remoteAddress ?? '', userAgent: (headers['user-agent'] ?? '').slice(0, MAX_USER_AGENT) }
+  return { method: request.method ?? 'GET', path, headers, body: textOf(body), caller }
 }
 
 function textOf(body: Uint8Array): string {

@@ -16,8 +16,11 @@ import { SigningQueue } from '../issue/mint/signing_queue.ts'
 import { verifyPassword } from '../issue/password.ts'
 import { RevocationList } from '../issue/revocation_list.ts'
 import type { Configuration } from '../model/configuration.ts'
+import type { Ledger } from '../model/ledger.ts'
 import type { Store } from '../model/store.ts'
-import { openSqliteStore } from '../store/adapters/sqlite.ts'
+import { openSqlite } from '../store/adapters/sqlite.ts'
+import { sqlStore } from '../store/sql_store.ts'
+import { sqlLedger } from '../store/tables/ledger.ts'
 import { applyConfiguration } from './apply.ts'
 import { hostOf } from './bridge.ts'
 import { createManagement } from './management.ts'
@@ -35,6 +38,10 @@ export interface ServeOptions {
   readonly atPorts: (port: number, managementPort: number) => Configuration
   /** The operator's log; default: one JSON line on stderr. */
   readonly report?: Report
+  /** Epoch seconds, whole; default: the system's clock. */
+  readonly now?: () => number
+  /** Where sentences go that the operator may want to know, and that are no errors; default: one JSON line on stderr. */
+  readonly notice?: (sentence: string) => void
 }
 
 export interface RunningServer {
@@ -55,10 +62,9 @@ const KEYS_MADE_AT_START = 32
 export async function startServer(configuration: Configuration, options: ServeOptions): Promise<RunningServer> {
   const report = options.report ?? reportToStderr
   const { host, port, managementPort } = configuration.listen
-  const store = await openSqliteStore({
-    file: configuration.dataFolder === null ? ':memory:' : join(configuration.dataFolder, DATABASE_FILE),
-  })
-  const issuance = createIssuance(store)
+  const sql = await openSqlite({ file: configuration.dataFolder === null ? ':memory:' : join(configuration.dataFolder, DATABASE_FILE) })
+  const store = sqlStore(sql)
+  const issuance = createIssuance(store, sqlLedger(sql), options)
   const metrics = createMetrics()
   let state: State | undefined
   let closing = false
@@ -102,15 +108,17 @@ interface State {
 
 const NOTHING_MOUNTED: MountTable = { find: () => undefined }
 
-function createIssuance(store: Store): Issuance {
+function createIssuance(store: Store, ledger: Ledger, { notice = noticeToStderr, now = systemSeconds }: ServeOptions): Issuance {
   return {
     store,
+    ledger,
+    notice,
     directory: new Directory(store),
     revocations: new RevocationList(store.accessTokens),
     signing: new SigningQueue({ parallel: availableParallelism() > 1 }),
     passwords: { verify: verifyPassword },
     random: { secret: () => randomBytes(32).toString('base64url'), id: () => randomUUID(), bytes: (length) => randomBytes(length) },
-    now: () => Math.floor(Date.now() / 1000),
+    now,
   }
 }
 
@@ -202,5 +210,17 @@ async function closeServer(server: Server): Promise<void> {
 
 function reportToStderr(error: unknown, what: string): void {
   const cause = error instanceof Error ? { message: error.message, stack: error.stack } : { message: String(error) }
-  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level: 'error', what, ...cause })}\n`)
+  logToStderr({ level: 'error', what, ...cause })
+}
+
+function systemSeconds(): number {
+  return Math.floor(Date.now() / 1000)
+}
+
+function noticeToStderr(what: string): void {
+  logToStderr({ level: 'notice', what })
+}
+
+function logToStderr(line: Readonly<Record<string, unknown>>): void {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`)
 }

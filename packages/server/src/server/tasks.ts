@@ -5,6 +5,8 @@ import type { Report } from './refusal.ts'
 /** A change by another process is effective here within this time, a revocation too. */
 const REFRESH_MS = 500
 const SWEEP_MS = 60_000
+/** Seconds that usage can be read after its window ended: a year's bill and a month to dispute it. */
+const USAGE_KEPT = 400 * 86_400
 
 export interface TaskOptions {
   readonly issuance: Issuance
@@ -14,7 +16,7 @@ export interface TaskOptions {
 
 /** Returns what stops them. */
 export function startTasks({ issuance, contexts, report }: TaskOptions): () => void {
-  const { directory, revocations, store, now } = issuance
+  const { directory, revocations, store, ledger, now } = issuance
   // The directory tells of a change once; keys that could not be read then must be read at the next turn.
   let keysAreStale = false
   const refresh = async (): Promise<void> => {
@@ -27,7 +29,10 @@ export function startTasks({ issuance, contexts, report }: TaskOptions): () => v
   const timers = [
     repeat(refresh, REFRESH_MS, (error) => report(error, 'changes by others cannot be read')),
     repeat(
-      () => store.sweep(now()),
+      async () => {
+        await store.sweep(now())
+        await ledger.sweep(now() - USAGE_KEPT)
+      },
       SWEEP_MS,
       (error) => report(error, 'expired tokens cannot be swept'),
     ),

@@ -99,6 +99,23 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, sentence: stri
   ['an audience without an identifier', one({ audiences: [{ scopes: [] }] }), 'realms[0].audiences[0].identifier is missing.'],
   ['an audience twice', one({ audiences: ['orders', 'orders'] }), "realms[0].audiences[1] is 'orders' like realms[0].audiences[0]"],
   ['a lifetime too long', one({ accessTokenLifetime: '32d' }), `realms[0].accessTokenLifetime ${WHOLE_SECONDS} at most 31 days.`],
+  [
+    'a budget that is no number',
+    one({ plan: { tokens: { limit: '1000' } } }),
+    'realms[0].plan.tokens.limit must be a whole number from 0 to 1000000000',
+  ],
+  ['a budget below nothing', one({ plan: { tokens: { limit: -1 } } }), 'realms[0].plan.tokens.limit'],
+  [
+    'a budget by the week',
+    withClient({ plan: { tokens: { limit: 1, per: 'week' } } }),
+    'realms[0].clients[0].plan.tokens.per must be one of month, day, hour',
+  ],
+  [
+    'a time zone that nobody has',
+    one({ plan: { tokens: { limit: 1, timeZone: 'Europe/Atlantis' } } }),
+    'realms[0].plan.tokens.timeZone must be the IANA name of a time zone, like Europe/Lisbon',
+  ],
+  ['a threshold beyond the whole', one({ plan: { tokens: { limit: 1, warnAt: [101] } } }), 'realms[0].plan.tokens.warnAt[0]'],
   ['a lifetime of nothing', one({ accessTokenLifetime: 0 }), `realms[0].accessTokenLifetime ${WHOLE_SECONDS}`],
   ['a lifetime in weeks', one({ refreshTokenLifetime: '2w' }), `realms[0].refreshTokenLifetime ${WHOLE_SECONDS} at most 10 years.`],
   [

@@ -15,6 +15,8 @@ export interface TestServer {
   readonly managementOrigin: string
   /** What the operator was told, in order: a test of a malfunction asserts on it, all others that it is empty. */
   readonly reports: readonly string[]
+  /** Sentences for the operator that are no errors. */
+  readonly notices: readonly string[]
   close(): Promise<void>
 }
 
@@ -40,21 +42,25 @@ export async function startDemo(issuers: 'local' | 'pages' = 'local'): Promise<T
   }
 }
 
-/** A configuration as an operator writes it, in this process. */
-export function startConfigured(input: ConfigInput, env: Record<string, string> = {}): Promise<TestServer> {
-  return start({ input, env })
+/** A configuration as an operator writes it, in this process. @param now its clock, epoch seconds; default: the system's. */
+export function startConfigured(input: ConfigInput, env: Record<string, string> = {}, now?: () => number): Promise<TestServer> {
+  return start({ input, env }, now)
 }
 
 async function start(
   from: { demo: { upstream: string; issuers: 'local' | 'pages' } } | { input: ConfigInput; env: Record<string, string> },
+  now?: () => number,
 ): Promise<TestServer> {
   const reports: string[] = []
+  const notices: string[] = []
   const loaded = await loadConfiguration({ ...from, flags: { port: 0, managementPort: 0 } })
   const running = await startServer(loaded.configuration, {
     atPorts: loaded.atPorts,
+    notice: (sentence) => notices.push(sentence),
+    ...(now && { now }),
     report: (error, what) => reports.push(`${what}: ${error instanceof Error ? error.message : String(error)}`),
   })
-  return { origin: running.publicUrl, managementOrigin: running.managementUrl, reports, close: () => running.close() }
+  return { origin: running.publicUrl, managementOrigin: running.managementUrl, reports, notices, close: () => running.close() }
 }
 
 export interface ServerProcess {

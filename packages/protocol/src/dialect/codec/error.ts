@@ -19,7 +19,7 @@ export function errorCodec(dialect: Dialect): ErrorCodec {
   return {
     write(error) {
       const status = statuses[error.code] ?? error.status
-      const headers: Record<string, string> = { ...NO_STORE }
+      const headers: Record<string, string> = { ...NO_STORE, ...error.headers }
       if (error.challenge !== undefined) headers['www-authenticate'] = error.challenge
       if (error.retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(error.retryAfter))
       const body = answer.write({ error: codes[error.code] ?? error.code, error_description: error.description, status })

@@ -1,13 +1,14 @@
-// The token endpoint: read, authenticate, choose, authorize, narrow, mint, write. RFC 6749 section 3.2.
+// The token endpoint: read, authenticate, choose, authorize, narrow, charge, mint, write. RFC 6749 section 3.2.
 
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
-import type { WireRequest, WireResponse } from '@countersign/protocol/dialect/message'
+import type { WireResponse } from '@countersign/protocol/dialect/message'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import type { Parameters } from '@countersign/protocol/oauth/parameters'
 import type { Client } from '../../model/client.ts'
 import type { Realm } from '../../model/realm.ts'
+import { chargeToken } from '../charge.ts'
 import { authenticateClient } from '../client_auth/authenticate.ts'
-import type { Endpoint, RealmContext } from '../context.ts'
+import type { Endpoint, EndpointRequest, RealmContext } from '../context.ts'
 import type { Grant } from '../grants/grant.ts'
 import { required } from '../grants/grant.ts'
 import { GRANTS } from '../grants/grants.ts'
@@ -16,14 +17,20 @@ import { narrow } from '../narrow.ts'
 
 export const token: Endpoint = { methods: ['POST'], query: false, answer: answerToken }
 
-async function answerToken(context: RealmContext, dialect: CompiledDialect, wire: WireRequest): Promise<WireResponse> {
+async function answerToken(context: RealmContext, dialect: CompiledDialect, wire: EndpointRequest): Promise<WireResponse> {
   const request = dialect.tokenRequest.read(wire)
   const client = await authenticateClient(context, dialect, request)
   const grant = chooseGrant(context.realm, client, request.parameters)
   const authorization = await grant.authorize(context, client, request.parameters)
   const grantable = narrow(context.realm, authorization, request.parameters)
-  const tokens = await mint(context, dialect, grantable)
-  return dialect.tokenResponse.write(tokens)
+  const charged = await chargeToken(context, client, wire.caller)
+  try {
+    const response = dialect.tokenResponse.write(await mint(context, dialect, grantable))
+    return { ...response, headers: { ...response.headers, ...charged.headers } }
+  } catch (error) {
+    await charged.refund()
+    throw error
+  }
 }
 
 function chooseGrant(realm: Realm, client: Client, parameters: Parameters): Grant {
