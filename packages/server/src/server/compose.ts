@@ -89,12 +89,12 @@ export async function startServer(configuration: Configuration, options: ServeOp
     return running(settled, [listener, management], async () => {
       closing = true
       stopTasks()
-      await Promise.all([drain(listener, report), closeServer(management)])
+      await Promise.all([drain(listener, issuance.notice), closeServer(management)])
       await state?.gateway.close()
       await store.close()
     })
   } catch (error) {
-    await Promise.allSettled([drain(listener, report), closeServer(management)])
+    await Promise.allSettled([drain(listener, issuance.notice), closeServer(management)])
     await store.close()
     throw error
   }

@@ -35,13 +35,13 @@ export function createPublicListener({ mountTable, gateway, report }: PublicList
 const DRAIN_MS = 8_000
 
 /** No new connections; those that are open end with the answer they are at. Resolves when all have ended. */
-export function drain(server: Server, report: Report): Promise<void> {
+export function drain(server: Server, notice: (sentence: string) => void): Promise<void> {
   if (!server.listening) return Promise.resolve()
   server.prependListener('request', (_request, response: ServerResponse) => response.setHeader('connection', 'close'))
   // A connection whose answer was under way is idle after it, and waits for no other request.
   server.keepAliveTimeout = 1
   const enough = setTimeout(() => {
-    report(new Error('nothing acknowledged is lost'), `answers that are not finished after ${DRAIN_MS / 1000} s of draining are cut off`)
+    notice(`Answers that were not finished after ${DRAIN_MS / 1000} s of draining are cut off; nothing acknowledged is lost.`)
     server.closeAllConnections()
   }, DRAIN_MS)
   return new Promise((resolve) => {

@@ -47,6 +47,7 @@ test('a realm that says least has these defaults', async () => {
     grants: ['client_credentials'],
     scopes: ['read'],
     audiences: [{ identifier: 'orders', scopes: [] }],
+    plan: null,
     accessTokenLifetime: 900,
     refreshTokenLifetime: 2_592_000,
   })
@@ -67,6 +68,7 @@ test('a realm that says least has these defaults', async () => {
     defaultAudience: 'orders',
     tokenFormat: 'jwt',
     accessTokenLifetime: null,
+    plan: null,
     introspects: false,
     enabled: true,
   })
