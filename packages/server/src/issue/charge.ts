@@ -3,7 +3,7 @@ import { OAuthError } from '@countersign/protocol/oauth/error'
 import type { RateLimit } from '@countersign/protocol/oauth/rate_limit'
 import { writeRateLimits } from '@countersign/protocol/oauth/rate_limit'
 import type { Client } from '../model/client.ts'
-import type { Span } from '../model/ledger.ts'
+import type { Meter, Span } from '../model/ledger.ts'
 import type { Quota } from '../model/plan.ts'
 import { dayOf, spanOf } from '../model/window.ts'
 import type { Caller, RealmContext } from './context.ts'
@@ -21,12 +21,11 @@ const FREE: Charged = { headers: {}, refund: () => Promise.resolve() }
 
 /** @throws OAuthError slow_down with status 429 when the budget is used up; nothing is charged then. */
 export async function chargeToken(context: RealmContext, client: Client, caller: Caller): Promise<Charged> {
-  const quota = (client.plan ?? context.realm.plan)?.tokens
-  if (!quota) return FREE
-  const now = context.now()
-  const span = spanOf(quota.window, now)
+  const budget = tokenBudget(context, client)
+  if (!budget) return FREE
+  const { meter, quota, span, now } = budget
   const outcome = await context.ledger.charge({
-    meter: { account: `${context.realm.id}/${client.clientId}`, name: METER },
+    meter,
     span,
     units: 1,
     limit: quota.mode === 'enforce' ? quota.limit : null,
@@ -37,6 +36,23 @@ export async function chargeToken(context: RealmContext, client: Client, caller:
   if (!outcome.charged) throw exhausted(quota, span, now, headers)
   warn(context, client, quota, outcome.used)
   return { headers, refund: () => context.ledger.refund(outcome).catch(() => undefined) }
+}
+
+/** A client's token budget and the window it is in. */
+interface TokenBudget {
+  readonly meter: Meter
+  readonly quota: Quota
+  readonly span: Span
+  /** Epoch seconds. */
+  readonly now: number
+}
+
+/** undefined: this client has as many tokens as it asks for. */
+export function tokenBudget({ realm, now: clock }: RealmContext, client: Client): TokenBudget | undefined {
+  const quota = (client.plan ?? realm.plan)?.tokens
+  if (!quota) return undefined
+  const now = clock()
+  return { meter: { account: `${realm.id}/${client.clientId}`, name: METER }, quota, span: spanOf(quota.window, now), now }
 }
 
 function standing({ limit }: Quota, span: Span, used: number, now: number): RateLimit {

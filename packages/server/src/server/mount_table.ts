@@ -1,15 +1,14 @@
 // Which request is for which endpoint of which realm in which dialect: exact paths, looked up, never matched twice.
 // (a) a realm's own hosts answer at its dialects' paths from the root; (b) every other host below /realms/{realm}.
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
-import type { EndpointName } from '@countersign/protocol/dialect/dialect'
 import { ENDPOINT_NAMES } from '@countersign/protocol/dialect/dialect'
 import type { Endpoint, RealmContext } from '../issue/context.ts'
 import { ENDPOINTS } from '../issue/endpoints/endpoints.ts'
+import { usage } from '../issue/endpoints/usage.ts'
 
 export interface Mounted {
   readonly context: RealmContext
   readonly dialect: CompiledDialect
-  readonly name: EndpointName
   readonly endpoint: Endpoint
 }
 
@@ -40,9 +39,12 @@ const PEM = '.pem'
 
 /** @param issuerPath path part of the realm's issuer here, without a slash at its end. */
 function mountAll(paths: Map<string, Mounted>, context: RealmContext, issuerPath: string, rooted: boolean): void {
+  // Ours alone: no provider's dialect has a word for it.
+  const [canonical] = context.dialects
+  if (canonical) add(paths, `/realms/${context.realm.id}/usage`, { context, dialect: canonical, endpoint: usage })
   for (const dialect of context.dialects) {
     for (const name of ENDPOINT_NAMES) {
-      const mounted: Mounted = { context, dialect, name, endpoint: ENDPOINTS[name] }
+      const mounted: Mounted = { context, dialect, endpoint: ENDPOINTS[name] }
       for (const path of dialect.paths(name, context.realm.id, rooted)) {
         add(paths, path, mounted)
         // Where the issuer has a path of its own on this host, its metadata names the endpoints below that path.

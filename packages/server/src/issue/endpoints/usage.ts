@@ -1,0 +1,63 @@
+// What a client has used of its token budget, told to the client itself: limit, used, remaining, reset, what counted, how long it will last.
+// `GET /realms/{realm}/usage` with client_secret_basic, or POST with the credentials in the body.
+import type { TokenRequest } from '@countersign/protocol/dialect/codec/token_request'
+import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
+import type { WireRequest } from '@countersign/protocol/dialect/message'
+import { readBasicAuth } from '@countersign/protocol/oauth/basic_auth'
+import { OAuthError } from '@countersign/protocol/oauth/error'
+import type { Span } from '../../model/ledger.ts'
+import { tokenBudget } from '../charge.ts'
+import { authenticateClient } from '../client_auth/authenticate.ts'
+import type { Endpoint } from '../context.ts'
+import { jsonResponse } from './json_response.ts'
+
+/** Rows of the breakdown at most. */
+const MOST_ROWS = 100
+
+export const usage: Endpoint = {
+  methods: ['GET', 'POST'],
+  query: false,
+  async answer(context, dialect, wire) {
+    const client = await authenticateClient(context, dialect, readCredentials(dialect, wire))
+    if (client.authMethods.includes('none'))
+      throw new OAuthError('unauthorized_client', 'A public client proves nothing, so its usage is not told.')
+    const budget = tokenBudget(context, client)
+    if (!budget) return jsonResponse({ client_id: client.clientId, tokens: null })
+    const { meter, quota, span, now } = budget
+    const [used, rows] = await Promise.all([context.ledger.used(meter, span.start), context.ledger.breakdown(meter, span.start, MOST_ROWS)])
+    return jsonResponse({
+      client_id: client.clientId,
+      tokens: {
+        limit: quota.limit,
+        used,
+        remaining: Math.max(0, quota.limit - used),
+        mode: quota.mode,
+        window: { unit: quota.window.unit, time_zone: quota.window.timeZone, start: instant(span.start), end: instant(span.end) },
+        reset: span.end - now,
+        counted: rows.map(({ day, address, userAgent, units }) => ({ day, address, user_agent: userAgent, tokens: units })),
+        forecast: forecast(quota.limit, used, span, now),
+      },
+    })
+  },
+}
+
+function readCredentials(dialect: CompiledDialect, wire: WireRequest): TokenRequest {
+  if (wire.method === 'POST') return dialect.tokenRequest.read(wire)
+  const field = wire.headers['authorization']
+  const basic = field === undefined ? undefined : readBasicAuth(field)
+  return basic ? { parameters: new Map(), basic } : { parameters: new Map() }
+}
+
+/** At the rate of the window so far. `enough_until` is null if the budget lasts to the window's end. */
+function forecast(limit: number, used: number, { start, end }: Span, now: number): { enough_until: string | null; sentence: string } {
+  if (used >= limit) return { enough_until: instant(now), sentence: 'The budget is used up.' }
+  const rate = used / Math.max(1, now - start)
+  // Infinite while nothing is used.
+  const lasts = now + (limit - used) / rate
+  if (lasts >= end) return { enough_until: null, sentence: 'At this rate enough until the window ends.' }
+  return { enough_until: instant(lasts), sentence: `At this rate enough until ${instant(lasts)}.` }
+}
+
+function instant(seconds: number): string {
+  return new Date(Math.floor(seconds) * 1000).toISOString().replace('.000Z', 'Z')
+}
