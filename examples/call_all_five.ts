@@ -1,5 +1,5 @@
 // Five providers that spell OAuth in five ways, called in one: the dialect asks for the token and shows it.
-// With the demo running (`npm start`): node -C source examples/call_all_five.ts
+// With the demo running (`npm start`): node_modules/.bin/node -C source examples/call_all_five.ts
 import { createClient } from '@countersign/call'
 import { DEMO_REALMS, demo } from '@countersign/call/demo'
 import { TokenRequestFailed } from '@countersign/call/errors'

@@ -1,5 +1,5 @@
 // Three calls of Willba's API, one token: the preset knows where and how to ask for it, the client keeps it while it is good.
-// With the demo running (`npm start`): node -C source examples/call_willba.ts
+// With the demo running (`npm start`): node_modules/.bin/node -C source examples/call_willba.ts
 import { createClient } from '@countersign/call'
 import { willba } from '@countersign/call/presets'
 

@@ -1,5 +1,5 @@
 // An Express API guarded in process: willba's tokens open it, verified here with the issuer's published keys.
-// With the demo running (`npm start`): PORT=3000 node -C source examples/guard_express.ts
+// With the demo running (`npm start`): PORT=3000 node_modules/.bin/node -C source examples/guard_express.ts
 import type { AddressInfo } from 'node:net'
 import { createGuard } from '@countersign/guard'
 import { expressGuard, principalOf } from '@countersign/guard/adapters/express'

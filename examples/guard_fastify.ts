@@ -1,5 +1,5 @@
 // A Fastify API guarded in process: the guard is an onRequest hook, so a caller without a right sends no body in vain.
-// With the demo running (`npm start`): PORT=3000 node -C source examples/guard_fastify.ts
+// With the demo running (`npm start`): PORT=3000 node_modules/.bin/node -C source examples/guard_fastify.ts
 import { createGuard } from '@countersign/guard'
 import { fastifyGuard } from '@countersign/guard/adapters/fastify'
 import { createRemoteGuardPorts } from '@countersign/guard/remote'

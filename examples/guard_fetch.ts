@@ -1,6 +1,6 @@
 // A fetch-style handler guarded in process: `(request: Request) => Response`, as Deno, Bun and workers serve it. For Node a few
 // lines of node:http stand in for such a runtime.
-// With the demo running (`npm start`): PORT=3000 node -C source examples/guard_fetch.ts
+// With the demo running (`npm start`): PORT=3000 node_modules/.bin/node -C source examples/guard_fetch.ts
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createGuard } from '@countersign/guard'

@@ -39,18 +39,25 @@ export const RESERVED: readonly Reservation[] = [
     law: 'only store/adapters/sqlite.ts may import it.',
   },
   {
-    what: 'Fastify',
-    specifier: /^@?fastify(?:$|[/-])/,
+    what: "The driver 'undici'",
+    specifier: /^undici(?:$|\/)/,
     within: ANYWHERE,
-    allowed: [/^packages\/server\/src\/server\//],
-    law: 'only server/src/server/ may import it; elsewhere it is typed by its structure.',
+    allowed: [/^packages\/server\/src\/gateway\/upstream\.ts$/],
+    law: 'only gateway/upstream.ts may import it.',
+  },
+  {
+    what: 'A web framework',
+    specifier: /^(?:express|@?fastify)(?:$|[/-])/,
+    within: ANYWHERE,
+    allowed: [],
+    law: 'the server has none (docs/decisions/0003), and the guard types those of others by their structure.',
   },
   {
     what: 'The clock',
     code: /(?<![\w$])(?:Date\s*\.\s*now\b|new\s+Date\s*(?:\(\s*\)|(?![\s\w$(.<]))|performance\s*\.\s*now\b|Temporal\s*\.\s*Now\b)/,
     within: ANYWHERE,
     allowed: [...EDGE, ...DEFAULTS],
-    law: 'time is a parameter below server/ and cli/.',
+    law: 'time is a parameter below config/, server/ and cli/.',
   },
   {
     what: 'Randomness',
@@ -58,21 +65,21 @@ export const RESERVED: readonly Reservation[] = [
     within: ANYWHERE,
     // A salt is nobody's decision and no test's: the one draw of randomness that need not be handed in.
     allowed: [...EDGE, ...DEFAULTS, /^packages\/server\/src\/issue\/password\.ts$/],
-    law: 'randomness is a parameter below server/ and cli/.',
+    law: 'randomness is a parameter below config/, server/ and cli/.',
   },
   {
     what: 'The process or its environment',
     code: /(?<![.\w$])(?:globalThis\s*\.\s*)?process\s*(?:\?\.|[.[])/,
     within: ANYWHERE,
     allowed: EDGE,
-    law: 'the environment is a parameter below server/ and cli/.',
+    law: 'the environment is a parameter below config/, server/ and cli/.',
   },
   {
     what: "The module 'node:process'",
     specifier: /^(?:node:)?process$/,
     within: ANYWHERE,
     allowed: EDGE,
-    law: 'the environment is a parameter below server/ and cli/.',
+    law: 'the environment is a parameter below config/, server/ and cli/.',
   },
   {
     // The linter sees the bare global, which a parameter of that name hides; only the spelled-out form is left to find here.
@@ -80,6 +87,6 @@ export const RESERVED: readonly Reservation[] = [
     code: /(?<!typeof\s+)(?<![\w$])globalThis\s*(?:\.\s*fetch\b|\[)/,
     within: ANYWHERE,
     allowed: [...EDGE, ...DEFAULTS],
-    law: 'fetch is a parameter below server/ and cli/.',
+    law: 'fetch is a parameter below config/, server/ and cli/.',
   },
 ]

@@ -114,14 +114,19 @@ function holdsSecret(texts: readonly string[], secrets: readonly string[]): bool
     errorText(secret),
     encodeFormText(secret),
     encodeURIComponent(secret),
-    base64Core(secret),
+    ...base64Cores(secret),
+    ...base64Cores(encodeFormText(secret)),
   ])
   return texts.some((text) => forms.some((form) => text.includes(form)))
 }
 
-/** Base64 without its padding. */
-function base64Core(text: string): string {
-  return writeBase64Text(text).replace(/=+$/, '')
+/** What base64 makes of a text wherever it stands in a longer one, as in `client_id:client_secret`: three alignments, no padding. */
+function base64Cores(text: string): readonly string[] {
+  const inner = ['', 'x', 'xx'].map((before) => {
+    const whole = writeBase64Text(before + text).replace(/.{0,3}=+$/, '')
+    return before === '' ? whole : whole.slice(before.length + 1)
+  })
+  return [writeBase64Text(text).replace(/=+$/, ''), ...inner.filter((one) => one.length >= 4)]
 }
 
 /** Retry-After as an HTTP date (RFC 9110 section 10.2.3), in seconds from now, at most 32 days; the codec reads the number of seconds. */

@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
+import { standard } from '@countersign/protocol/dialect/builtin/standard'
+import { compile } from '@countersign/protocol/dialect/compile'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import fc from 'fast-check'
 import { createClient } from '../src/client.ts'
 import type { ClientOptions } from '../src/client_options.ts'
+import { readFailure } from '../src/request_token.ts'
 import { startApi, startProvider, tokens } from './fake_provider.ts'
 
 const SECRET = 's3cr3t "quoted" \\ + ü'
@@ -139,4 +142,16 @@ test('a client shows nothing of its credentials when it is inspected', () => {
     }),
     { numRuns: 20 },
   )
+})
+
+test('a Basic field that a server repeats is hidden, however long the client id before the secret', () => {
+  const endpoint = { url: new URL('https://a.example/token'), dialect: compile(standard), clientAuth: 'client_secret_basic' } as const
+  for (const secret of ['sup-secret-value-1', 'sup-secret-value-12', 'sup-secret-value-123', 'with:%&+']) {
+    for (const clientId of ['a', 'ab', 'abc']) {
+      const basic = Buffer.from(`${clientId}:${new URLSearchParams([['', secret]]).toString().slice(1)}`).toString('base64')
+      const body = JSON.stringify({ error: 'invalid_client', error_description: `Basic ${basic} is wrong` })
+      const { message } = readFailure(endpoint, { status: 401, headers: {}, body }, [secret], 0)
+      assert.ok(message.includes('repeats a credential'), message)
+    }
+  }
 })

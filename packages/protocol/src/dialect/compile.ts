@@ -26,6 +26,7 @@ export interface CompiledDialect {
   paths(endpoint: EndpointName, realm: string, rooted: boolean): readonly string[]
 }
 
+/** @param dialect checked, as `resolveDialect` gives it */
 export function compile(dialect: Dialect): CompiledDialect {
   return {
     name: dialect.name,

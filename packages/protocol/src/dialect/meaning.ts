@@ -200,6 +200,10 @@ function subjectProblems(subject: string, members: readonly (ClaimMember | undef
   if (!members.some((one) => one?.from === 'client_id' && (one.name === 'client_id' || (typ === 'JWT' && one.name === 'azp')))) {
     problems.push({ path, message: `must have client_id from client_id in a ${subject}'s token` })
   }
+  // A person's token belongs to a refresh family: without its name it would outlive the family's revocation.
+  if (subject === 'user' && !members.some((one) => one?.name === 'sid' && one.from === 'sid')) {
+    problems.push({ path, message: "must have sid from sid in a user's token, so that it dies with its refresh token" })
+  }
   if (typ === 'JWT' && !members.some((one) => one?.name === 'typ' && one.constant === 'Bearer' && one.subject === undefined)) {
     problems.push({ path, message: "must have the constant typ: 'Bearer' when claims.typ is JWT, to tell access tokens from ID tokens" })
   }

@@ -10,7 +10,7 @@ export interface Problem {
 
 export type Shape = (value: unknown, path: string, problems: Problem[]) => void
 
-const fail = (problems: Problem[], path: string, message: string): void => {
+function fail(problems: Problem[], path: string, message: string): void {
   problems.push({ path, message })
 }
 

@@ -29,6 +29,7 @@ export function readBasicAuth(field: string): BasicCredentials | undefined {
   return { clientId, clientSecret: decodeHalf(text.slice(colon + 1)) }
 }
 
+/** The value of the `Authorization` field. */
 export function writeBasicAuth({ clientId, clientSecret }: BasicCredentials): string {
   return `Basic ${writeBase64Text(`${encodeFormText(clientId)}:${encodeFormText(clientSecret)}`)}`
 }

@@ -21,10 +21,12 @@ export function readScope(text: string): readonly string[] {
   return [...names]
 }
 
+/** `['read', 'write']` as `read write`. */
 export function writeScope(scope: readonly string[]): string {
   return scope.join(' ')
 }
 
+/** Whether the text is one scope value: visible ASCII without space, quote and backslash, at most 256 characters. RFC 6749 section 3.3. */
 export function isScopeToken(text: string): boolean {
   return SCOPE_TOKEN.test(text)
 }

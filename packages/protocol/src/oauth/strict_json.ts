@@ -24,7 +24,7 @@ export class StrictJsonError extends Error {
  * Reads any JSON value. The length of `text` must have been bounded before.
  * @throws StrictJsonError
  */
-export const parseStrictJson = (text: string, limits: StrictJsonLimits): JsonValue => {
+export function parseStrictJson(text: string, limits: StrictJsonLimits): JsonValue {
   const members = scan(text, limits)
   const value = parse(text)
   const surrogates = text.includes('\\u') || !text.isWellFormed()
@@ -52,7 +52,7 @@ const BACKSLASH = 92
 
 // Counts the colons outside strings, which in valid JSON is the number of members written, and the depth.
 // It need not notice invalid JSON: JSON.parse does that afterwards.
-const scan = (text: string, { maxDepth, maxMembers }: StrictJsonLimits): number => {
+function scan(text: string, { maxDepth, maxMembers }: StrictJsonLimits): number {
   let members = 0
   let depth = 0
   for (let at = 0; at < text.length; at++) {
@@ -70,7 +70,7 @@ const scan = (text: string, { maxDepth, maxMembers }: StrictJsonLimits): number 
   return members
 }
 
-const endOfString = (text: string, start: number): number => {
+function endOfString(text: string, start: number): number {
   for (let from = start; ; ) {
     const quote = text.indexOf('"', from)
     if (quote < 0) throw new StrictJsonError('The text is not valid JSON.')
@@ -81,7 +81,7 @@ const endOfString = (text: string, start: number): number => {
   }
 }
 
-const parse = (text: string): JsonValue => {
+function parse(text: string): JsonValue {
   try {
     return JSON.parse(text) as JsonValue
   } catch {
@@ -90,7 +90,7 @@ const parse = (text: string): JsonValue => {
   }
 }
 
-const count = (value: JsonValue, tally: Tally): void => {
+function count(value: JsonValue, tally: Tally): void {
   if (typeof value === 'string') return checkText(value, tally)
   if (typeof value === 'number' && !Number.isFinite(value)) throw new StrictJsonError('The JSON has a number that is too large.')
   if (typeof value !== 'object' || value === null) return
@@ -98,13 +98,13 @@ const count = (value: JsonValue, tally: Tally): void => {
   countMembers(value as JsonObject, tally)
 }
 
-const countElements = (elements: JsonArray, tally: Tally): void => {
+function countElements(elements: JsonArray, tally: Tally): void {
   tally.elements += elements.length
   if (tally.members + tally.elements > tally.maxMembers) throw tooMany()
   for (const element of elements) count(element, tally)
 }
 
-const countMembers = (object: JsonObject, tally: Tally): void => {
+function countMembers(object: JsonObject, tally: Tally): void {
   for (const name of Object.keys(object)) {
     if (++tally.members + tally.elements > tally.maxMembers) throw tooMany()
     if (name === '__proto__') throw new StrictJsonError('The JSON has a member named __proto__.')
@@ -113,8 +113,10 @@ const countMembers = (object: JsonObject, tally: Tally): void => {
   }
 }
 
-const checkText = (text: string, tally: Tally): void => {
+function checkText(text: string, tally: Tally): void {
   if (tally.surrogates && !text.isWellFormed()) throw new StrictJsonError('The JSON has a string with half of a surrogate pair.')
 }
 
-const tooMany = (): StrictJsonError => new StrictJsonError('The JSON has too many members.')
+function tooMany(): StrictJsonError {
+  return new StrictJsonError('The JSON has too many members.')
+}

@@ -8,6 +8,7 @@ export interface Challenge {
   readonly parameters: ReadonlyMap<string, string>
 }
 
+/** One challenge, `Bearer realm="main"`; parameters that are undefined are left out. RFC 9110 section 11.6.1. */
 export function writeChallenge(scheme: string, parameters: Readonly<Record<string, string | undefined>>): string {
   const written: string[] = []
   for (const [name, value] of Object.entries(parameters)) {

@@ -58,6 +58,7 @@ const DOCUMENT = `{
       { "name": "iat", "from": "iat" },
       { "name": "jti", "from": "jti" },
       { "name": "client_id", "from": "client_id" },
+      { "name": "sid", "from": "sid" },
       { "name": "kind", "constant": "machine", "subject": "client" }
     ]
   },

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { extname, relative, resolve } from 'node:path'
 import { secretHash } from '../model/secret_hash.ts'
-import type { Command } from './command.ts'
+import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
 import { starterJson, starterTypeScript } from './starter.ts'
 
@@ -26,7 +26,7 @@ shown once, and stored as hashes only.
     const secret = credential('cs_secret_')
     const key = credential('cs_key_')
     await write(file, starter({ secretHash: secretHash(secret), apiKeyHash: secretHash(key) }), force)
-    io.out(report(file, secret, key))
+    io.out(report(file, secret, key, program(io.env)))
     return 0
   },
 }
@@ -55,7 +55,7 @@ async function write(file: string, text: string, force: boolean): Promise<void> 
   }
 }
 
-function report(file: string, secret: string, key: string): string {
+function report(file: string, secret: string, key: string, called: string): string {
   const width = 'client secret'.length + 3
   const row = (name: string, value: string): string => `  ${name.padEnd(width)}${value}`
   return `${[
@@ -67,15 +67,16 @@ function report(file: string, secret: string, key: string): string {
     '',
     'Start it, and ask for a first token:',
     '',
-    `  ${program()} serve --config ${quoted(file)}`,
+    `  ${called} serve --config ${quoted(file)}`,
     `  curl http://127.0.0.1:8080/realms/main/oauth2/token -u first-client:${secret} -d grant_type=client_credentials`,
   ].join('\n')}\n`
 }
 
-/** How this program was called, so that the line can be pasted. */
-function program(): string {
+/** How this program was called, so that the line can be pasted: as npm's script, from source, or by its name. */
+function program(env: Io['env']): string {
+  if (env['npm_lifecycle_event'] === 'countersign') return 'npm run countersign --'
   const script = process.argv[1] ?? ''
-  if (!script.endsWith('.ts')) return 'countersign'
+  if (!/\.(?:ts|mjs)$/.test(script)) return 'countersign'
   const here = (path: string): string => quoted(relative('', path).startsWith('..') ? path : relative('', path))
   return `${here(process.execPath)} -C source ${here(script)}`
 }

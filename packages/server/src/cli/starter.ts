@@ -98,7 +98,8 @@ function body({ secretHash, apiKeyHash }: Hashes): string {
       realm: 'main',
       upstream: 'http://127.0.0.1:9000',
       apiKey: 'optional',
-      // routes: [{ methods: ['POST'], path: '/orders', scopes: ['write'] }],
+      // /apis/orders/17 is checked and forwarded as /17. With routes, what none of them names is refused.
+      // routes: [{ methods: ['GET'], path: '/*', scopes: ['read'] }, { methods: ['POST'], path: '/', scopes: ['write'] }],
     },
   ],`
 }

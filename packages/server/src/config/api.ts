@@ -43,15 +43,8 @@ function resolveApi(
   { mistakes }: Findings,
 ): Api {
   const setup = setups.find((one) => one.realm.id === input.realm)
-  if (!realms.some((one) => one.id === input.realm))
-    named(
-      [input.realm],
-      `${path}.realm`,
-      realms.map((one) => one.id),
-      'is none of the realms',
-      mistakes,
-      false,
-    )
+  const ids = realms.map((one) => one.id)
+  named([input.realm], `${path}.realm`, ids, 'is none of the realms', mistakes, false)
   const prefix = input.prefix ?? `/apis/${input.id}`
   if (/^\/realms(?:\/|$)/.test(prefix))
     mistakes.push({ path: `${path}.prefix`, message: 'must not begin with /realms, where the realms answer' })
@@ -72,7 +65,8 @@ function resolveApi(
       path: one.path,
       scopes: one.scopes ?? [],
     })),
-    otherwise: input.otherwise ?? 'authenticated',
+    // Whoever names routes means these; without any, a valid token is what an API asks for.
+    otherwise: input.otherwise ?? ((input.routes ?? []).length > 0 ? 'deny' : 'authenticated'),
     credentials: input.credentials ?? 'pass',
   }
 }

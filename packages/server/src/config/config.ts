@@ -1,5 +1,5 @@
 // The configuration's door: what operators import (`defineConfig`), and what start-up calls (`loadConfiguration`).
-// The parts are resolved in config_*.ts; the schema is loaded only when there is a file to check.
+// The parts are resolved by the files beside this one; the schema is loaded only when there is a file to check.
 import { dirname, resolve } from 'node:path'
 import type { Configuration, RealmSetup } from '../model/configuration.ts'
 import { checkHosts, resolveApis } from './api.ts'
@@ -56,7 +56,11 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
   checkHosts(input.realms, input.apis ?? [], findings)
   const masterKey = input.masterKey === undefined ? null : await readMasterKey(input.masterKey, source, findings)
   if (listening.dataFolder !== null && input.masterKey === undefined && !demo) {
-    findings.warnings.push({ path: 'masterKey', message: 'is missing: whoever reads the data folder can sign tokens' })
+    findings.warnings.push({
+      path: 'masterKey',
+      message:
+        'is missing: whoever reads the data folder can sign tokens, so give 32 bytes by { env } or { file }; `openssl rand -hex 32` makes them',
+    })
   }
 
   const at = (publicUrl: string, port: number, managementPort: number): Configuration => ({

@@ -12,6 +12,7 @@ export function dialectCollisions(dialects: readonly Dialect[], realmId: string,
   for (const rooted of [true, false]) {
     const claimed = new Map<string, Claim>()
     for (const claim of dialects.flatMap((dialect) => claims(dialect, realmId, rooted))) {
+      if (claim.path === usagePath(realmId)) problems.set(claim.path, { path, message: taken(claim) })
       const other = claimed.get(claim.path)
       if (!other) claimed.set(claim.path, claim)
       else if (differ(other, claim)) {
@@ -21,6 +22,11 @@ export function dialectCollisions(dialects: readonly Dialect[], realmId: string,
     }
   }
   return [...problems.values()]
+}
+
+/** The one path of a realm that no dialect gives: where a client reads its usage. */
+export function usagePath(realmId: string): string {
+  return `/realms/${realmId}/usage`
 }
 
 interface Claim {
@@ -47,4 +53,8 @@ function meaning({ verbatim, token_request, token_response, error }: Dialect): u
 
 function collision(one: Claim, other: Claim): string {
   return `'${one.dialect.name}' and '${other.dialect.name}' both answer ${one.path}, as ${one.endpoint} and ${other.endpoint}: give one of them another path`
+}
+
+function taken({ path, endpoint, dialect }: Claim): string {
+  return `'${dialect.name}' answers ${path} as ${endpoint}, where a client reads its usage: give it another path`
 }

@@ -24,14 +24,12 @@ async function readText(file: string): Promise<string> {
     const text = await readFile(file, 'utf8')
     if (text.length <= MAX_BYTES) return text
   } catch (error) {
-    const why = whyUnreadable(error)
-    const mend = why === REASON_ABSENT ? ': name another one with --config, or make one with `countersign init`' : ''
-    throw new ConfigError([`The configuration file ${file} ${why}${mend}.`])
+    const absent = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+    const mend = absent ? ': name another one with --config, or make one with `countersign init`' : ''
+    throw new ConfigError([`The configuration file ${file} ${whyUnreadable(error)}${mend}.`])
   }
   throw new ConfigError([`The configuration file ${file} has more than ${MAX_BYTES} characters.`])
 }
-
-const REASON_ABSENT = 'does not exist'
 
 function readJson(text: string, file: string): unknown {
   try {

@@ -135,7 +135,7 @@ export interface ApiInput {
   /** Default: off. */
   readonly apiKey?: 'off' | 'optional' | 'required'
   readonly routes?: readonly ApiRouteInput[]
-  /** Requests that no route names: any valid token opens them, or they are refused. Default: authenticated. */
+  /** Requests that no route names: refused, or open to any valid token of the realm. Default: deny if there are routes, else authenticated. */
   readonly otherwise?: 'authenticated' | 'deny'
   /** The caller's token and key at the upstream. Default: pass. */
   readonly credentials?: 'pass' | 'strip'

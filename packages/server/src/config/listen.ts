@@ -12,7 +12,6 @@ export interface Flags {
   readonly port?: string | number | undefined
   readonly managementPort?: string | number | undefined
   readonly data?: string | undefined
-  readonly publicUrl?: string | undefined
 }
 
 export interface Listening {
@@ -55,11 +54,7 @@ export function resolveListening(input: ConfigInput, source: ListenSource, findi
     const path = management?.name ?? 'listen.managementPort'
     findings.mistakes.push({ path, message: `is ${port} like the public port: the management listener needs its own` })
   }
-  const given = first(
-    ['--public-url', flags.publicUrl],
-    ['COUNTERSIGN_PUBLIC_URL', env['COUNTERSIGN_PUBLIC_URL']],
-    ['publicUrl', input.publicUrl],
-  )
+  const given = first(['COUNTERSIGN_PUBLIC_URL', env['COUNTERSIGN_PUBLIC_URL']], ['publicUrl', input.publicUrl])
   return {
     listen: { host, port, managementPort, publicUrl: given ? resolvePublicUrl(given, findings) : defaultPublicUrl(host, port, findings) },
     publicUrlGiven: given !== undefined,

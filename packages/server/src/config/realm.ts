@@ -1,4 +1,4 @@
-// One realm with everything in it, from the operator's words to the model. Checks between realms are config_between.ts's.
+// One realm with everything in it, from the operator's words to the model. Checks between realms are config.ts's and api.ts's.
 import { createHash } from 'node:crypto'
 import type { Dialect, DialectDocument } from '@countersign/protocol/dialect/dialect'
 import { DialectError, resolveDialect } from '@countersign/protocol/dialect/resolve'

@@ -1,4 +1,4 @@
-// Reads what a SecretRef names, once, at start: environment, file or hash. Owns the rules for hashes; hashes passwords by a port.
+// Reads what a SecretRef names, once, at start: environment, file or hash. Owns the rules for what is given as a hash, not the hashing.
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { decodeBase64url } from '@countersign/protocol/jose/base64url'

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { PROBLEM_TYPE } from '@countersign/guard/verdict'
 
 export const GATEWAY_ERRORS = Object.freeze({
+  repeated_host: { status: 400, title: 'Host repeated', detail: 'The header field Host is given more than once.' },
   upstream_unreachable: { status: 502, title: 'API unreachable', detail: 'The API behind this gateway cannot be reached.' },
   upstream_timeout: { status: 504, title: 'API too slow', detail: 'The API behind this gateway did not answer in time.' },
 })

@@ -16,10 +16,6 @@ const NEVER_FORWARDED = new Set([
   'expect',
   'host',
   'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-forwarded-port',
   'x-real-ip',
   // The guard has judged one method and one path: an upstream must not be told of others.
   'x-http-method',
@@ -28,6 +24,9 @@ const NEVER_FORWARDED = new Set([
   'x-original-url',
   'x-rewrite-url',
 ])
+
+/** All of them are words of a proxy on the hop before: on the connection (`-For`, `-Ssl`), the path (`-Prefix`), even the person (`-User`). */
+const FORWARDED = 'x-forwarded-'
 
 const HOP_BY_HOP_IN_ANSWERS = new Set([
   'connection',
@@ -49,10 +48,22 @@ export function forwardedFields(rawHeaders: readonly string[], connection: strin
   const fields: string[] = []
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] ?? '').toLowerCase()
-    if (NEVER_FORWARDED.has(name.replaceAll(/[_.]/g, '-')) || stripped.has(name) || named.has(name) || isIdentityHeader(name)) continue
+    const read = name.replaceAll(/[_.]/g, '-')
+    if (NEVER_FORWARDED.has(read) || read.startsWith(FORWARDED) || stripped.has(name) || named.has(name) || isIdentityHeader(name)) continue
     fields.push(name, rawHeaders[i + 1] ?? '')
   }
   return fields
+}
+
+/** Node reads the first of several; the proxy in front may have read the last: RFC 9112 section 3.2 has both refuse. */
+export function hasTwoHosts(rawHeaders: readonly string[]): boolean {
+  let seen = false
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.length !== 4 || rawHeaders[i]?.toLowerCase() !== 'host') continue
+    if (seen) return true
+    seen = true
+  }
+  return false
 }
 
 /** The upstream's fields that go back to the caller. */

@@ -7,7 +7,7 @@ import type { Allow, Deny, Verdict } from '@countersign/guard/verdict'
 import { problemBody } from '@countersign/guard/verdict'
 import type { Api } from '../model/api.ts'
 import { answerGatewayError } from './errors.ts'
-import { forwardedFields } from './fields.ts'
+import { forwardedFields, hasTwoHosts } from './fields.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface GuardedApi {
@@ -17,8 +17,10 @@ export interface GuardedApi {
 
 export interface GatewayOptions {
   readonly apis: readonly GuardedApi[]
-  /** Told of every verdict's code and every malfunction at an upstream. */
+  /** Told of every verdict: `allowed`, or the guard's code. */
   readonly onVerdict: (api: Api, code: string) => void
+  /** Told of a malfunction of the gateway itself; the caller gets 502. */
+  readonly onMalfunction: (api: Api, error: unknown) => void
 }
 
 export interface Gateway {
@@ -43,7 +45,7 @@ interface Target {
   readonly stripped: ReadonlySet<string>
 }
 
-export function createGateway({ apis, onVerdict }: GatewayOptions): Gateway {
+export function createGateway({ apis, onVerdict, onMalfunction }: GatewayOptions): Gateway {
   const targets = apis.map(createTarget)
   const byHost = new Map(targets.flatMap((target) => target.guarded.api.hosts.map((host) => [host, target] as const)))
   const byPrefix = new Map(targets.map((target) => [target.guarded.api.prefix, target]))
@@ -54,13 +56,18 @@ export function createGateway({ apis, onVerdict }: GatewayOptions): Gateway {
       return target ? { target, prefixLength: 0 } : findByPrefix(byPrefix, longest, path)
     },
     handle(route, request, response) {
+      if (hasTwoHosts(request.rawHeaders)) return answerGatewayError(response, 'repeated_host')
       const { guarded } = route.target
       const rest = (request.url ?? '/').slice(route.prefixLength)
       const url = rest.startsWith('/') ? rest : `/${rest}`
       const act = (verdict: Verdict): void => {
         onVerdict(guarded.api, verdict.allow ? 'allowed' : verdict.code)
-        if (verdict.allow) void pass(route.target, url, verdict, request, response)
-        else deny(verdict, response)
+        if (!verdict.allow) return deny(verdict, response)
+        pass(route.target, url, verdict, request, response).catch((error: unknown) => {
+          onMalfunction(guarded.api, error)
+          if (response.headersSent) response.destroy()
+          else answerGatewayError(response, 'upstream_unreachable')
+        })
       }
       const decided = guarded.guard.check({
         method: request.method ?? 'GET',
@@ -84,10 +91,14 @@ function createTarget(guarded: GuardedApi): Target {
   return {
     guarded,
     upstream: () => {
-      opening ??= open()
+      opening ??= open().catch((error: unknown) => {
+        // The next request tries again.
+        opening = undefined
+        throw error
+      })
       return opening
     },
-    close: async () => (await opening)?.close(),
+    close: async () => (await opening?.catch(() => undefined))?.close(),
     basePath: pathname.replace(/\/$/, ''),
     stripped: guarded.api.credentials === 'strip' ? new Set(guarded.guard.credentialHeaders) : new Set(),
   }

@@ -40,7 +40,8 @@ async function findRefreshToken(context: RealmContext, text: string): Promise<Li
   return { kind: 'refresh_token', clientId: found.family.clientId, found }
 }
 
-async function readOpaqueClaims(context: RealmContext, text: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+/** Claims of an opaque access token of this realm that has not expired. Whether it is revoked is not asked here. */
+export async function readOpaqueClaims(context: RealmContext, text: string): Promise<Readonly<Record<string, unknown>> | undefined> {
   const token = await context.store.accessTokens.findOpaque(context.realm.id, secretHash(text))
   return token && context.now() < token.expiresAt ? token.claims : undefined
 }

@@ -55,7 +55,7 @@ function narrowScope(realm: Realm, authorization: Authorization, audience: reado
   return asked
 }
 
-/** Asks for an ID token, which only interactive flows give. Keycloak's clients send it always: ignored, as RFC 6749 section 3.3 allows. */
+/** Asks for an ID token, which only interactive grants give. Keycloak's clients send it always: ignored, as RFC 6749 section 3.3 allows. */
 const OPENID = 'openid'
 
 /** Whether some target API understands a scope; an API that lists none understands all of the realm's. */

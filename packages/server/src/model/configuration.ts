@@ -1,4 +1,4 @@
-// Everything an operator configures, resolved: defaults filled in, references read, secrets hashed. Made by server/config.
+// Everything an operator configures, resolved: defaults filled in, references read, secrets hashed. Made by config/.
 import type { Api } from './api.ts'
 import type { ApiKey } from './api_key.ts'
 import type { Client } from './client.ts'

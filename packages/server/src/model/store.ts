@@ -42,7 +42,7 @@ export interface ClientStore {
 export interface UserStore {
   find(realmId: string, id: string): Promise<User | undefined>
   findByUsername(realmId: string, username: string): Promise<User | undefined>
-  /** All users of the realm, by username. */
+  /** Up to `limit` users of the realm with a username after `after` (exclusive; '' for the first page), by username. */
   list(realmId: string, after: string, limit: number): Promise<User[]>
   put(user: User): Promise<void>
   remove(realmId: string, id: string): Promise<void>

@@ -10,7 +10,7 @@ import type { CalendarWindow } from './plan.ts'
  * midnight begins where the clocks were set to, a day the zone left out has no window, and clocks turned back over midnight do not
  * begin the old day again. An hour ends where the clocks show the next one or are turned: an hour that is repeated is two windows.
  */
-export const spanOf = (window: CalendarWindow, now: number): Span => {
+export function spanOf(window: CalendarWindow, now: number): Span {
   const known = spans.get(window)
   if (known !== undefined && known.start <= now && now < known.end) return known
   const found = remembered(spansByName, `${window.unit} ${window.timeZone}`, now, () => span(window, Math.floor(now)))
@@ -19,7 +19,7 @@ export const spanOf = (window: CalendarWindow, now: number): Span => {
 }
 
 /** The calendar day that holds `now` in the window's zone, `2026-11-21`: the day whose own window holds it. */
-export const dayOf = (window: CalendarWindow, now: number): string => {
+export function dayOf(window: CalendarWindow, now: number): string {
   const known = days.get(window)
   if (known !== undefined && known.start <= now && now < known.end) return known.name
   const found = remembered(daysByZone, window.timeZone, now, () => day(offsetIn(window.timeZone), Math.floor(now)))
@@ -28,7 +28,7 @@ export const dayOf = (window: CalendarWindow, now: number): string => {
 }
 
 /** Whether the name is one of the time zone database that this runtime knows; a bare offset such as `+05:30` is not. */
-export const isTimeZone = (name: string): boolean => {
+export function isTimeZone(name: string): boolean {
   if (!NAME.test(name)) return false
   try {
     formatter(name)
@@ -62,7 +62,7 @@ const daysByZone = new Map<string, Day>()
 const formatters = new Map<string, Intl.DateTimeFormat>()
 const MOST_REMEMBERED = 1000
 
-const remembered = <S extends Span>(memory: Map<string, S>, name: string, now: number, find: () => S): S => {
+function remembered<S extends Span>(memory: Map<string, S>, name: string, now: number, find: () => S): S {
   const known = memory.get(name)
   if (known !== undefined && known.start <= now && now < known.end) return known
   const found = find()
@@ -70,31 +70,31 @@ const remembered = <S extends Span>(memory: Map<string, S>, name: string, now: n
   return found
 }
 
-const remember = <T>(memory: Map<string, T>, name: string, value: T): void => {
+function remember<T>(memory: Map<string, T>, name: string, value: T): void {
   if (memory.size >= MOST_REMEMBERED) memory.clear()
   memory.set(name, value)
 }
 
-const span = ({ unit, timeZone }: CalendarWindow, now: number): Span => {
+function span({ unit, timeZone }: CalendarWindow, now: number): Span {
   const offset = offsetIn(timeZone)
   if (unit === 'hour') return hour(offset, now)
   const { start, end } = unit === 'day' ? day(offset, now) : month(offset, now)
   return { start, end }
 }
 
-const month = (offset: Offset, now: number): Span => {
+function month(offset: Offset, now: number): Span {
   const shown = new Date((now + offset(now)) * 1000)
   const first = (index: number): number => Date.UTC(Math.floor(index / 12), index % 12) / 1000
   return begun(offset, now, shown.getUTCFullYear() * 12 + shown.getUTCMonth(), first)
 }
 
-const day = (offset: Offset, now: number): Day => {
+function day(offset: Offset, now: number): Day {
   const { index, start, end } = begun(offset, now, Math.floor((now + offset(now)) / DAY), (at) => at * DAY)
   return { start, end, name: new Date(index * DAY * 1000).toISOString().slice(0, 10) }
 }
 
 /** The last of the numbered stretches that has begun. Its number is that of what the clocks show, or later if they were turned back. */
-const begun = (offset: Offset, now: number, shown: number, midnight: (index: number) => number): Span & { readonly index: number } => {
+function begun(offset: Offset, now: number, shown: number, midnight: (index: number) => number): Span & { readonly index: number } {
   let index = shown
   let start = beginning(offset, midnight(index))
   let end = beginning(offset, midnight(index + 1))
@@ -106,7 +106,7 @@ const begun = (offset: Offset, now: number, shown: number, midnight: (index: num
   return { index, start, end }
 }
 
-const hour = (offset: Offset, now: number): Span => {
+function hour(offset: Offset, now: number): Span {
   const current = offset(now)
   const full = now - ((((now + current) % HOUR) + HOUR) % HOUR)
   const last = full + HOUR - 1
@@ -117,7 +117,7 @@ const hour = (offset: Offset, now: number): Span => {
 }
 
 /** The first instant at which clocks show `local` (written as if it were UTC) or later. */
-const beginning = (offset: Offset, local: number): number => {
+function beginning(offset: Offset, local: number): number {
   let before = local - FURTHEST_EAST - HOUR
   let reached = local - offset(before)
   while (offset(reached) !== offset(before)) {
@@ -130,7 +130,7 @@ const beginning = (offset: Offset, local: number): number => {
 }
 
 /** The instant after `from` and not after `to` at which clocks are turned. No zone has turned them twice in so short a time. */
-const turn = (offset: Offset, from: number, to: number): number => {
+function turn(offset: Offset, from: number, to: number): number {
   const old = offset(from)
   let before = from
   let after = to
@@ -142,13 +142,13 @@ const turn = (offset: Offset, from: number, to: number): number => {
   return after
 }
 
-const offsetIn = (timeZone: string): Offset => {
+function offsetIn(timeZone: string): Offset {
   const format = formatter(timeZone)
   return (at) => shownAt(format, at) - at
 }
 
 /** What the clocks show, as if it were UTC. */
-const shownAt = (format: Intl.DateTimeFormat, at: number): number => {
+function shownAt(format: Intl.DateTimeFormat, at: number): number {
   if (!(Math.abs(at) < END_OF_TIME)) throw new RangeError(`No calendar holds the instant ${at}.`)
   const shown: Partial<Record<Intl.DateTimeFormatPartTypes, number>> = {}
   for (const { type, value } of format.formatToParts(at * 1000)) shown[type] = Number(value)
@@ -156,7 +156,7 @@ const shownAt = (format: Intl.DateTimeFormat, at: number): number => {
   return Date.UTC(year, ordinal - 1, date, hours, minute, second) / 1000
 }
 
-const formatter = (timeZone: string): Intl.DateTimeFormat => {
+function formatter(timeZone: string): Intl.DateTimeFormat {
   const known = formatters.get(timeZone)
   if (known !== undefined) return known
   const made = new Intl.DateTimeFormat('en-US', {

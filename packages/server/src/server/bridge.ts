@@ -1,6 +1,5 @@
 // Between HTTP and the issuer: a request as plain data in, a response as plain data out. Everything hostile about HTTP ends here.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { HeaderFields, WireResponse } from '@countersign/protocol/dialect/message'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import { MAX_BODY_BYTES } from '@countersign/protocol/oauth/parameters'
@@ -9,6 +8,7 @@ import { readBody } from './body.ts'
 import type { Mounted, MountTable } from './mount_table.ts'
 import type { Report } from './refusal.ts'
 import { refusalOf } from './refusal.ts'
+import { hostOf, splitUrl } from './target.ts'
 
 /** Answers a request for a realm's endpoint, and every other with 404. */
 export type Bridge = (request: IncomingMessage, response: ServerResponse) => void
@@ -18,7 +18,7 @@ export function createBridge(table: () => MountTable, report: Report): Bridge {
   return (request, response) => {
     const { path, query } = splitUrl(request.url ?? '/')
     const mounted = table().find(hostOf(request.headers.host), path)
-    if (!mounted) return send(response, notFound())
+    if (!mounted) return send(response, path === '/' ? welcome() : notFound())
     if (!allows(mounted, request.method)) return send(response, methodNotAllowed(mounted))
     if (request.method !== 'POST')
       return void answer(mounted, { request, path, query, body: NO_BODY }, report).then((one) => send(response, one))
@@ -54,12 +54,8 @@ async function answer(mounted: Mounted, received: Received, report: Report): Pro
     }
     return await endpoint.answer(context, dialect, wireRequest(received))
   } catch (error) {
-    return written(dialect, refusalOf(error, report))
+    return dialect.error.write(refusalOf(error, report))
   }
-}
-
-function written(dialect: CompiledDialect, refusal: OAuthError): WireResponse {
-  return dialect.error.write(refusal)
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -97,30 +93,25 @@ function refuseTwice(rawHeaders: readonly string[]): void {
   }
 }
 
-function splitUrl(url: string): { path: string; query: boolean } {
-  const mark = url.indexOf('?')
-  return mark < 0 ? { path: url, query: false } : { path: url.slice(0, mark), query: mark < url.length - 1 }
-}
-
-/** Host name in lower case, without port; '' if there is none that can be read. */
-export function hostOf(field: string | undefined): string {
-  if (field === undefined) return ''
-  const colon = field.startsWith('[') ? field.indexOf(':', field.indexOf(']')) : field.indexOf(':')
-  return (colon < 0 ? field : field.slice(0, colon)).toLowerCase()
-}
-
 function allows({ endpoint }: Mounted, method = 'GET'): boolean {
   return endpoint.methods.includes(method) || (method === 'HEAD' && endpoint.methods.includes('GET'))
 }
 
 function methodNotAllowed({ dialect, endpoint }: Mounted): WireResponse {
   const refusal = new OAuthError('invalid_request', `This endpoint takes ${endpoint.methods.join(' or ')}.`, { status: 405 })
-  const response = written(dialect, refusal)
+  const response = dialect.error.write(refusal)
   return { ...response, status: 405, headers: { ...response.headers, allow: endpoint.methods.join(', ') } }
 }
 
 function tooLarge({ dialect }: Mounted): WireResponse {
-  return written(dialect, new OAuthError('invalid_request', `The body is larger than ${MAX_BODY_BYTES} bytes.`, { status: 413 }))
+  return dialect.error.write(new OAuthError('invalid_request', `The body is larger than ${MAX_BODY_BYTES} bytes.`, { status: 413 }))
+}
+
+/** For whoever opens the address in a browser. It names no realm: who knows one may ask for it. */
+function welcome(): WireResponse {
+  const body =
+    "Countersign is running. A realm's metadata is at /realms/REALM/.well-known/openid-configuration, a guarded API at /apis/API/.\n"
+  return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }, body }
 }
 
 /** RFC 9457, since this is no realm's answer. */

@@ -1,4 +1,5 @@
-// The composition root: from a configuration to a running server, and back to nothing. Here alone clocks, randomness and sockets are made.
+// The composition root: from a configuration to a running server, and back to nothing. What lower rooms use of clock and randomness is
+// handed in here.
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -6,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { ConfigError } from '../config/error.ts'
+import { originOf } from '../config/url.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { createGateway } from '../gateway/gateway.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
@@ -22,7 +24,6 @@ import { openSqlite } from '../store/adapters/sqlite.ts'
 import { sqlStore } from '../store/sql_store.ts'
 import { sqlLedger } from '../store/tables/ledger.ts'
 import { applyConfiguration } from './apply.ts'
-import { hostOf } from './bridge.ts'
 import { createManagement } from './management.ts'
 import type { Metrics } from './metrics.ts'
 import { createMetrics } from './metrics.ts'
@@ -31,6 +32,7 @@ import { createMountTable } from './mount_table.ts'
 import { createPublicListener, drain } from './public_listener.ts'
 import { createGuardedApi, createRealmContext } from './realms.ts'
 import type { Report } from './refusal.ts'
+import { hostOf, splitUrl } from './target.ts'
 import { startTasks } from './tasks.ts'
 
 export interface ServeOptions {
@@ -132,19 +134,18 @@ function createState(configuration: Configuration, issuance: Issuance, metrics: 
   })
   const gateway = createGateway({
     apis,
+    onMalfunction: (api, error) => report(error, `the gateway cannot pass a request on to ${api.id}`),
     onVerdict: (api, code) => metrics.count(`countersign_verdicts_total{api="${api.id}",code="${code}"}`),
   })
   return { contexts, table: createMountTable(contexts), gateway }
 }
 
-/** A realm's own endpoints win over an API at the same host: WebCommander has both. */
+/** A realm's own endpoints win over an API at the same host or below a prefix of their paths: WebCommander has both. */
 function takeForGateway(state: State, request: IncomingMessage, response: ServerResponse): boolean {
-  const url = request.url ?? '/'
-  const mark = url.indexOf('?')
-  const path = mark < 0 ? url : url.slice(0, mark)
+  const { path } = splitUrl(request.url ?? '/')
   const host = hostOf(request.headers.host)
   const route = state.gateway.find(host, path)
-  if (!route || (route.prefixLength === 0 && state.table.find(host, path))) return false
+  if (!route || state.table.find(host, path)) return false
   state.gateway.handle(route, request, response)
   return true
 }
@@ -191,12 +192,11 @@ function portOf(server: Server): number {
 
 function running(configuration: Configuration, servers: readonly [Server, Server], close: () => Promise<void>): RunningServer {
   const { host } = configuration.listen
-  const origin = (server: Server): string => `http://${host.includes(':') ? `[${host}]` : host}:${portOf(server)}`
   let closing: Promise<void> | undefined
   return {
     configuration,
-    publicUrl: origin(servers[0]),
-    managementUrl: origin(servers[1]),
+    publicUrl: originOf(host, portOf(servers[0])),
+    managementUrl: originOf(host, portOf(servers[1])),
     close: () => (closing ??= close()),
   }
 }

@@ -1,4 +1,4 @@
-// Counters as Prometheus text. The names are part of the operator's contract: docs/OPERATIONS.md lists them.
+// Counters as Prometheus text. The names are part of the operator's contract: they stay.
 
 export interface Metrics {
   /** Adds one. @param series name with its labels, ready to print: `countersign_verdicts_total{code="allowed"}`. */

@@ -1,7 +1,8 @@
-// Which request is for which endpoint of which realm in which dialect: exact paths, looked up, never matched twice.
+// Which request is for which endpoint of which realm in which dialect: exact paths, looked up; only a key's PEM has its kid as file name.
 // (a) a realm's own hosts answer at its dialects' paths from the root; (b) every other host below /realms/{realm}.
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import { ENDPOINT_NAMES } from '@countersign/protocol/dialect/dialect'
+import { usagePath } from '../config/dialect.ts'
 import type { Endpoint, RealmContext } from '../issue/context.ts'
 import { ENDPOINTS } from '../issue/endpoints/endpoints.ts'
 import { usage } from '../issue/endpoints/usage.ts'
@@ -41,7 +42,7 @@ const PEM = '.pem'
 function mountAll(paths: Map<string, Mounted>, context: RealmContext, issuerPath: string, rooted: boolean): void {
   // Ours alone: no provider's dialect has a word for it.
   const [canonical] = context.dialects
-  if (canonical) add(paths, `/realms/${context.realm.id}/usage`, { context, dialect: canonical, endpoint: usage })
+  if (canonical) add(paths, usagePath(context.realm.id), { context, dialect: canonical, endpoint: usage })
   for (const dialect of context.dialects) {
     for (const name of ENDPOINT_NAMES) {
       const mounted: Mounted = { context, dialect, endpoint: ENDPOINTS[name] }

@@ -5,9 +5,9 @@ import { compile } from '@countersign/protocol/dialect/compile'
 import type { GuardedApi } from '../gateway/gateway.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
 import { createKeyRing } from '../issue/keys/key_ring.ts'
+import { readOpaqueClaims } from '../issue/live_token.ts'
 import type { Api } from '../model/api.ts'
 import type { Realm } from '../model/realm.ts'
-import { secretHash } from '../model/secret_hash.ts'
 import type { Report } from './refusal.ts'
 
 export function createRealmContext(issuance: Issuance, realm: Realm, masterKey: Uint8Array | null): RealmContext {
@@ -28,7 +28,7 @@ export function createGuardedApi(api: Api, context: RealmContext, report: Report
 }
 
 function guardOf(api: Api, context: RealmContext, report: Report): Guard {
-  const { realm, dialects, keys, store, directory, revocations, now } = context
+  const { realm, dialects, keys, directory, revocations, now } = context
   return createGuard({
     realm: realm.id,
     issuer: realm.issuer,
@@ -40,8 +40,8 @@ function guardOf(api: Api, context: RealmContext, report: Report): Guard {
     apiKeys: { find: (hash) => directory.apiKey(realm.id, hash) },
     introspection: {
       async introspect(token) {
-        const found = await store.accessTokens.findOpaque(realm.id, secretHash(token))
-        return found && now() < found.expiresAt ? { ...found.claims, active: true } : undefined
+        const claims = await readOpaqueClaims(context, token)
+        return claims && { ...claims, active: true }
       },
     },
     revocations: { isRevoked: (jti, sid) => revocations.isRevoked(realm.id, jti, sid) },

@@ -39,6 +39,11 @@ for (const name of ['countersign.config.ts', 'first.mts', 'first.mjs', 'first.js
   })
 }
 
+test("where npm runs the program, the line to start it with is npm's", async () => {
+  const { out } = await countersign(['init'], { cwd: folder(), env: { npm_lifecycle_event: 'countersign' } })
+  assert.match(out, /^ {2}npm run countersign -- serve --config countersign\.config\.ts$/m)
+})
+
 test('the file that init writes is served, and its client gets a token', { timeout: 60_000 }, async () => {
   const cwd = folder()
   const { secret } = shown((await countersign(['init'], { cwd })).out)
@@ -59,13 +64,14 @@ test('every line that the commented starter offers can be taken in', async () =>
   const cwd = folder()
   await countersign(['init'], { cwd })
   const file = join(cwd, 'countersign.config.ts')
-  const uncommented = readFileSync(file, 'utf8').replaceAll(/^( *)\/\/ (publicUrl|data|masterKey|routes):/gm, '$1$2:')
+  const uncommented = readFileSync(file, 'utf8').replaceAll(/^( *)\/\/ (publicUrl|data|masterKey|plan|routes):/gm, '$1$2:')
   writeFileSync(join(cwd, 'all.ts'), uncommented)
   const { configuration } = await loadConfiguration({ file: join(cwd, 'all.ts'), env: { COUNTERSIGN_MASTER_KEY: '0f'.repeat(32) } })
   assert.equal(configuration.listen.publicUrl, 'https://auth.example.com')
   assert.equal(configuration.dataFolder, join(cwd, 'data'))
   assert.equal(configuration.masterKey?.length, 32)
-  assert.equal(configuration.apis[0]?.routes.length, 1)
+  assert.equal(configuration.realms[0]?.realm.plan?.tokens?.limit, 1000)
+  assert.equal(configuration.apis[0]?.routes.length, 2)
 })
 
 test('init does not replace a file unless told to, and makes other credentials each time', async () => {

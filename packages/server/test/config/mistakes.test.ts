@@ -100,6 +100,11 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, sentence: stri
   ['an audience twice', one({ audiences: ['orders', 'orders'] }), "realms[0].audiences[1] is 'orders' like realms[0].audiences[0]"],
   ['a lifetime too long', one({ accessTokenLifetime: '32d' }), `realms[0].accessTokenLifetime ${WHOLE_SECONDS} at most 31 days.`],
   [
+    'a dialect that answers where a client reads its usage',
+    one({ dialects: [{ extends: 'standard', name: 'ours', endpoints: { token: ['/usage'] } }] }),
+    "realms[0].dialects 'ours' answers /realms/shop/usage as token, where a client reads its usage: give it another path.",
+  ],
+  [
     'a budget that is no number',
     one({ plan: { tokens: { limit: '1000' } } }),
     'realms[0].plan.tokens.limit must be a whole number from 0 to 1000000000',

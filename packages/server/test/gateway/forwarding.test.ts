@@ -57,6 +57,10 @@ test('forwarding fields of the caller are replaced in every spelling', async () 
     'X-Forwarded-Host',
     'X-Forwarded-Proto',
     'Forwarded',
+    'X-Forwarded-Prefix',
+    'X-Forwarded-Ssl',
+    'X-Forwarded-User',
+    'x_forwarded_email',
     'X-Real-IP',
     'x_real_ip',
     'x.forwarded.for',
@@ -158,5 +162,13 @@ test('two Authorization fields are refused', async () => {
     ['Host', 'x', 'Authorization', server.bearer, 'authorization', 'Basic eA=='],
   ]) {
     assert.equal((await sendAs(`${server.origin}/apis/orders/x`, { headers })).status, 400)
+  }
+})
+
+test('two Host fields are refused', async () => {
+  for (const name of ['Host', 'host']) {
+    const headers = ['Host', 'here.example', 'Authorization', server.bearer, name, 'there.example']
+    const answer = await sendAs(`${server.origin}/apis/orders/x`, { headers })
+    assert.deepEqual([answer.status, answer.json['code']], [400, 'repeated_host'])
   }
 })

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { postForm, send } from '../harness/http.ts'
 import { sendAs } from '../harness/raw.ts'
+import { startConfigured } from '../harness/server.ts'
+import { startEcho } from '../harness/upstream.ts'
+import { API } from '../issue/orders.ts'
 import type { Shop } from './shop.ts'
 import { seen, startShop } from './shop.ts'
 
@@ -135,6 +138,9 @@ test('scopes hold route by route and method by method', async () => {
   assert.equal(await as(server.bearer, 'PUT', '/orders/1'), 405)
   assert.equal(await as(server.bearer, 'GET', '/elsewhere'), 404)
   assert.equal((await server.call('/apis/open/elsewhere')).status, 200)
+  // Whoever names routes and says no more means these routes only.
+  assert.equal(await as(server.bearer, 'GET', '/orders/1'), 200)
+  assert.equal((await server.call('/apis/unsaid/elsewhere')).status, 404)
 })
 
 test('403 names the scopes that are needed', async () => {
@@ -151,4 +157,19 @@ test('other spellings of a route do not get round its scopes', async () => {
     const { status } = await server.call(`/apis/open${path}`, { method: 'POST', headers: { authorization: server.reader } })
     assert.ok([400, 403, 404].includes(status), `${path}: ${status}`)
   }
+})
+
+test("no API's prefix hides an endpoint of a realm", async () => {
+  const echo = await startEcho()
+  const prefixed = await startConfigured({
+    realms: [{ id: 'hidden', hosts: ['auth.example.com'], audiences: [API], clients: [] }],
+    apis: ['/oauth2', '/.well-known'].map((prefix, index) => ({ id: `api-${index}`, realm: 'hidden', upstream: echo.origin, prefix })),
+  })
+  const status = async (path: string): Promise<number> =>
+    (await sendAs(prefixed.origin + path, { headers: { host: 'auth.example.com' } })).status
+  assert.equal(await status('/.well-known/oauth-authorization-server'), 200)
+  assert.equal(await status('/oauth2/token'), 405)
+  assert.equal(await status('/oauth2/else'), 401)
+  await prefixed.close()
+  await echo.close()
 })

@@ -168,3 +168,10 @@ test('a request target in absolute form is read as its host and path (RFC 9112 s
   assert.deepEqual(statuses(said), [200])
   assert.match(said, /"issuer":"https:\/\/auth\.example\.com"/)
 })
+
+test('whoever opens the address itself is told what runs there, and no realm is named', async () => {
+  const answer = await send(`${server.origin}/`)
+  assert.equal(answer.status, 200)
+  assert.match(answer.text, /^Countersign is running\./)
+  for (const id of ['standard', 'keycloak', 'family']) assert.ok(!answer.text.includes(id))
+})

@@ -61,7 +61,16 @@ export async function ordersConfig(upstream: string): Promise<ConfigInput> {
         ],
       },
     ],
-    apis: [{ id: 'orders', realm: 'orders', upstream, audience: API, routes: [{ methods: ['POST'], path: '/orders', scopes: ['write'] }] }],
+    apis: [
+      {
+        id: 'orders',
+        realm: 'orders',
+        upstream,
+        audience: API,
+        routes: [{ methods: ['POST'], path: '/orders', scopes: ['write'] }],
+        otherwise: 'authenticated',
+      },
+    ],
   }
 }
 

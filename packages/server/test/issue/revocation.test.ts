@@ -1,7 +1,9 @@
 // Revocation: given back, a token is dead everywhere at once. RFC 7009.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { standard } from '@countersign/protocol/dialect/builtin/standard'
 import { basic, postForm, send } from '../harness/http.ts'
+import { startConfigured } from '../harness/server.ts'
 import { assertRefused } from '../harness/verify.ts'
 import type { Orders } from './orders.ts'
 import { secretOf, startOrders } from './orders.ts'
@@ -84,4 +86,14 @@ test('nobody revokes without proving who it is', async () => {
 
 test('only POST is taken', async () => {
   assert.equal((await send(server.url('revoke'))).status, 405)
+})
+
+test('a dialect whose tokens would outlive their refresh token is no dialect', async () => {
+  const members = standard.claims.members.filter(({ name }) => name !== 'sid')
+  await assert.rejects(
+    startConfigured({
+      realms: [{ id: 'lasting', dialects: [{ extends: 'standard', name: 'lasting', claims: { members } }], clients: [] }],
+    }),
+    /must have sid from sid in a user's token/,
+  )
 })

@@ -2,7 +2,6 @@
 import type { ClientAuth } from './method.ts'
 
 export const clientSecretBasic: ClientAuth = {
-  name: 'client_secret_basic',
   present: ({ basic }) =>
     basic && basic.clientSecret !== ''
       ? { method: 'client_secret_basic', clientId: basic.clientId, secret: basic.clientSecret }

@@ -3,7 +3,6 @@ import { OAuthError } from '@countersign/protocol/oauth/error'
 import type { ClientAuth } from './method.ts'
 
 export const clientSecretPost: ClientAuth = {
-  name: 'client_secret_post',
   present: ({ parameters }) => {
     const secret = parameters.get('client_secret')
     if (secret === undefined) return undefined

@@ -10,7 +10,6 @@ export interface ClientCredentials {
 }
 
 export interface ClientAuth {
-  readonly name: ClientAuthMethod
   /** The credentials, if the request presents any of this kind. */
   readonly present: (request: TokenRequest) => ClientCredentials | undefined
 }

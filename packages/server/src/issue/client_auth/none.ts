@@ -2,7 +2,6 @@
 import type { ClientAuth } from './method.ts'
 
 export const none: ClientAuth = {
-  name: 'none',
   present: ({ parameters, basic }) => {
     if (parameters.has('client_secret')) return undefined
     if (basic) return basic.clientSecret === '' ? { method: 'none', clientId: basic.clientId, secret: undefined } : undefined

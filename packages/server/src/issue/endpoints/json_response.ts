@@ -3,8 +3,8 @@ import { NO_STORE } from '@countersign/protocol/dialect/codec/token_response'
 import type { WireResponse } from '@countersign/protocol/dialect/message'
 
 /** Personal or about a token: never stored by a cache. */
-export function jsonResponse(value: unknown, status = 200): WireResponse {
-  return { status, headers: NO_STORE, body: JSON.stringify(value) }
+export function jsonResponse(value: unknown): WireResponse {
+  return { status: 200, headers: NO_STORE, body: JSON.stringify(value) }
 }
 
 const PUBLIC = {

@@ -29,7 +29,7 @@ function metadataOf(context: RealmContext, dialect: CompiledDialect): Record<str
     issuer: realm.issuer,
     ...endpointUrls(context, dialect),
     grant_types_supported: realm.grants,
-    // Required by OpenID Connect Discovery; no flow that answers at the authorization endpoint is offered.
+    // Required by OpenID Connect Discovery; no grant that begins at the authorization endpoint is offered.
     response_types_supported: [],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [realm.algorithm],

@@ -1,8 +1,7 @@
 // grant_type=refresh_token: the family goes on with what it was given, or dies by a replay. RFC 6749 section 6, RFC 9700 section 4.14.
 // Only looks: the token is used up when its successor is stored, in mint/refresh_token.ts.
-import { OAuthError } from '@countersign/protocol/oauth/error'
 import { secretHash } from '../../model/secret_hash.ts'
-import { killFamily } from '../mint/refresh_token.ts'
+import { killFamily, refusedRefreshToken } from '../mint/refresh_token.ts'
 import type { Grant } from './grant.ts'
 import { required, rightsOf } from './grant.ts'
 
@@ -11,21 +10,17 @@ export const refreshToken: Grant = {
   async authorize(context, client, parameters) {
     const hash = secretHash(required(parameters, 'refresh_token'))
     const found = await context.store.refreshTokens.find(context.realm.id, hash)
-    if (!found || found.family.clientId !== client.clientId || found.revokedAt !== null) throw refused()
+    if (!found || found.family.clientId !== client.clientId || found.revokedAt !== null) throw refusedRefreshToken()
     if (found.usedAt !== null) {
       await killFamily(context, found.family)
-      throw refused()
+      throw refusedRefreshToken()
     }
     const user = await context.store.users.find(context.realm.id, found.family.subject)
-    if (!user?.enabled || found.token.expiresAt <= context.now()) throw refused()
+    if (!user?.enabled || found.token.expiresAt <= context.now()) throw refusedRefreshToken()
     const rights = rightsOf(client)
     // Never wider than at the first grant, and never wider than the client's rights of today.
     const scope = found.family.scope.filter((name) => rights.scope.includes(name))
     const audiences = found.family.audience.filter((name) => rights.audiences.includes(name) || name === context.realm.issuer)
     return { client, subject: { kind: 'user', user }, scope, defaultScope: scope, audiences, defaultAudiences: audiences, refresh: found }
   },
-}
-
-function refused(): OAuthError {
-  return new OAuthError('invalid_grant', 'The refresh token is unknown, expired, revoked, used before or of another client.')
 }

@@ -52,7 +52,10 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
       loaded ? loaded.set.find(kid, alg) : load().then((keys) => keys.set.find(kid, alg)),
     publicKeys: async () => (loaded ?? (await load())).set.keys,
     reload: async () => {
-      if (loaded) await load()
+      if (!loaded && !loading) return
+      // What is being read now may have been read before the change.
+      await loading
+      await load()
     },
   }
 }

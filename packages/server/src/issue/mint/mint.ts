@@ -1,4 +1,4 @@
-// From what is granted to the set of tokens that leaves: everything that must be remembered is durable first.
+// From what is granted to the token set that leaves: everything that must be remembered is durable first.
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { TokenSet } from '@countersign/protocol/oauth/token_response'
 import type { Grantable } from '../../model/authorization.ts'

@@ -41,12 +41,17 @@ export async function killFamily(context: RealmContext, family: RefreshFamily): 
   context.revocations.note({ realmId: family.realmId, kind: 'family', value: family.id, expiresAt: end })
 }
 
+/** One sentence for every reason. */
+export function refusedRefreshToken(): OAuthError {
+  return new OAuthError('invalid_grant', 'The refresh token is unknown, expired, revoked, used before or of another client.')
+}
+
 async function rotate(context: RealmContext, used: string, family: RefreshFamily, successor: RefreshToken): Promise<void> {
   const end = accessTokensEnd(context)
   const rotation = await context.store.refreshTokens.rotate(family.realmId, used, successor, context.now(), end)
   if (rotation === 'rotated') return
   if (rotation === 'replayed') context.revocations.note({ realmId: family.realmId, kind: 'family', value: family.id, expiresAt: end })
-  throw new OAuthError('invalid_grant', 'The refresh token is unknown, expired, revoked, used before or of another client.')
+  throw refusedRefreshToken()
 }
 
 function newFamily(context: RealmContext, { authorization, scope, audience }: Grantable, dialect: string): RefreshFamily {
