@@ -24,6 +24,11 @@ export function readPath(raw: string): CanonicalPath | PathProblem {
   return PLAIN.test(path) ? { path, segments: path.slice(1).split('/'), query } : readUnusual(path, query)
 }
 
+/** True for most paths that `readPath` reads, at a fraction of its cost; false says nothing. */
+export function isPlainPath(raw: string): boolean {
+  return raw.length <= MAX_LENGTH && PLAIN.test(raw)
+}
+
 const MAX_LENGTH = 8192
 /** What nearly every path is: unreserved characters, no segment empty but the last or starting with a dot. */
 const PLAIN = /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:\/|$))*$/

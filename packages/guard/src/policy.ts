@@ -2,7 +2,7 @@
 // the most specific pattern that fits it is the only one asked.
 import { isScopeToken } from '@countersign/protocol/oauth/scope'
 import type { CanonicalPath, PathProblem } from './path.ts'
-import { readPath, withoutParameters } from './path.ts'
+import { isPlainPath, readPath, withoutParameters } from './path.ts'
 
 /** One rule, as the operator writes it. */
 export interface RouteRule {
@@ -63,6 +63,8 @@ export function compilePolicy({ routes, otherwise = 'authenticated' }: PolicyRul
   }
   return {
     match(method, rawPath) {
+      // Without routes only whether the path can be read in one way matters, not into what.
+      if (routes.length === 0 && isPlainPath(rawPath)) return unmatched
       const path = readPath(rawPath)
       return 'problem' in path ? ambiguous(path) : matchPath(method, path)
     },

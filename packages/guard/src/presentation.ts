@@ -78,18 +78,25 @@ const MAX_HEADERS = 31
 
 function createRepetition(headers: readonly string[]): Presentation['isRepeated'] {
   if (headers.length > MAX_HEADERS) throw new TypeError(`the dialects of a guard may use ${MAX_HEADERS} headers at most`)
-  const bits = new Map(headers.map((header, index) => [header, 1 << index]))
-  const lengths = new Set(headers.map((header) => header.length))
+  // Under the spellings that clients use, so that hardly any name needs folding.
+  const bits = new Map(headers.flatMap((header, index) => [header, capitalized(header)].map((name) => [name, 1 << index] as const)))
+  const lengths: boolean[] = []
+  for (const { length } of headers) lengths[length] = true
   return (rawHeaders) => {
     let seen = 0
     for (let at = 0; at < rawHeaders.length; at += 2) {
       const name = rawHeaders[at] ?? ''
-      if (!lengths.has(name.length)) continue
-      const bit = bits.get(name.toLowerCase())
+      if (lengths[name.length] !== true) continue
+      const bit = bits.get(name) ?? bits.get(name.toLowerCase())
       if (bit === undefined) continue
       if ((seen & bit) !== 0) return true
       seen |= bit
     }
     return false
   }
+}
+
+/** `X-Api-Key` */
+function capitalized(header: string): string {
+  return header.replaceAll(/(?:^|-)[a-z]/g, (start) => start.toUpperCase())
 }
