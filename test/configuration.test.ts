@@ -1,0 +1,45 @@
+// docs/configuration.md against the operator's types, both ways: no member without its row, no row without its member.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+
+const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+const page = read('docs/configuration.md')
+const types = read('packages/server/src/config/input.ts')
+
+/** Heading of the page for each interface. A plan's only member is named in the text. */
+const SECTIONS: Readonly<Record<string, string>> = {
+  ConfigInput: 'The file',
+  ListenInput: 'listen',
+  RealmInput: 'A realm',
+  AudienceInput: 'An audience',
+  ClientInput: 'A client',
+  ApiKeyInput: 'An API key',
+  QuotaInput: 'A plan',
+  UserInput: 'A user',
+  ApiInput: 'An API',
+  ApiRouteInput: 'A route',
+}
+
+function members(name: string): string[] {
+  const body = new RegExp(`interface ${name} \\{\\n([\\s\\S]*?)\\n\\}`).exec(types)?.[1] ?? ''
+  return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map((member) => member[1] ?? '')
+}
+
+function rows(heading: string): string[] {
+  const section = page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? ''
+  const firstCells = [...section.matchAll(/^\| (`[^|]*)\|/gm)].map((row) => row[1] ?? '')
+  return firstCells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map((name) => name[1] ?? ''))
+}
+
+test('there are no other interfaces than those the page has a section for', () => {
+  const all = [...types.matchAll(/interface (\w+) \{/g)].map((found) => found[1] ?? '').filter((name) => name !== 'PlanInput')
+  assert.deepEqual(all.sort(), Object.keys(SECTIONS).sort())
+})
+
+for (const [name, heading] of Object.entries(SECTIONS)) {
+  test(`every member of ${name} is on the page, and no other`, () => {
+    assert.ok(members(name).length > 0)
+    assert.deepEqual(rows(heading).sort(), members(name).sort())
+  })
+}
