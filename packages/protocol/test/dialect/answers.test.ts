@@ -110,6 +110,12 @@ test('An error is written with its challenge, a whole number of seconds, and no 
   })
 })
 
+test('A status that is not the code’s own wins over the dialect’s status for the code', () => {
+  const { error } = speak({ extends: 'standard', name: 'teapot', error: { statuses: { invalid_request: 418 } } })
+  assert.equal(error.write(new OAuthError('invalid_request', 'Something is wrong.')).status, 418)
+  assert.equal(error.write(new OAuthError('invalid_request', 'Too large.', { status: 413 })).status, 413)
+})
+
 test('Tokens of the keycloak family say Bearer in the payload, and a guard is told to demand it', () => {
   const { claims } = speak('keycloak')
   assert.deepEqual([claims.typ, claims.requiredClaims], ['JWT', { typ: 'Bearer' }])

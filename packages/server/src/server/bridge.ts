@@ -100,7 +100,7 @@ function allows({ endpoint }: Mounted, method = 'GET'): boolean {
 function methodNotAllowed({ dialect, endpoint }: Mounted): WireResponse {
   const refusal = new OAuthError('invalid_request', `This endpoint takes ${endpoint.methods.join(' or ')}.`, { status: 405 })
   const response = dialect.error.write(refusal)
-  return { ...response, status: 405, headers: { ...response.headers, allow: endpoint.methods.join(', ') } }
+  return { ...response, headers: { ...response.headers, allow: endpoint.methods.join(', ') } }
 }
 
 function tooLarge({ dialect }: Mounted): WireResponse {

@@ -1,6 +1,6 @@
 // Refusals by the dialect's document: their members, codes and status. RFC 6749 section 5.2.
 import type { OAuthErrorCode } from '../../oauth/error.ts'
-import { isOAuthErrorCode, OAuthError } from '../../oauth/error.ts'
+import { isOAuthErrorCode, OAUTH_ERRORS, OAuthError } from '../../oauth/error.ts'
 import type { Dialect, ErrorSource } from '../dialect.ts'
 import type { WireResponse } from '../message.ts'
 import { jsonAnswer } from './json_answer.ts'
@@ -18,7 +18,8 @@ export function errorCodec(dialect: Dialect): ErrorCodec {
   const canonicalCode = new Map(Object.entries(codes).map(([ours, written]) => [written, ours]))
   return {
     write(error) {
-      const status = statuses[error.code] ?? error.status
+      // A status that is not the code's own (405, 413) says more than the dialect's word for the code.
+      const status = error.status === OAUTH_ERRORS[error.code] ? (statuses[error.code] ?? error.status) : error.status
       const headers: Record<string, string> = { ...NO_STORE, ...error.headers }
       if (error.challenge !== undefined) headers['www-authenticate'] = error.challenge
       if (error.retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(error.retryAfter))
