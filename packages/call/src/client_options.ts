@@ -10,6 +10,9 @@ import type { TokenCache } from './token_cache.ts'
 /** A secret, or where to get it: asked for before each token request, so that a rotated one is found. */
 export type Secret = string | (() => string | Promise<string>)
 
+/** Client authentication that this client can write; assertions are not among it. */
+export type ClientAuth = Exclude<WireClientAuth, 'private_key_jwt' | 'client_secret_jwt'>
+
 /** One provider and one client of it. Give `tokenUrl` or `issuer`. */
 export interface ClientOptions {
   /** Issuer exactly as the provider writes it; its metadata then names the endpoints. */
@@ -23,7 +26,7 @@ export interface ClientOptions {
   /** Left out for a public client. */
   readonly clientSecret?: Secret
   /** Default: what the dialect, or the metadata, says. */
-  readonly clientAuth?: WireClientAuth
+  readonly clientAuth?: ClientAuth
   /** Default: `password` if there is a username, else `client_credentials`. */
   readonly grant?: 'client_credentials' | 'password'
   readonly username?: string
@@ -62,7 +65,7 @@ export interface Settings {
   readonly dialect: CompiledDialect
   readonly clientId: string
   readonly clientSecret: Secret | undefined
-  readonly clientAuth: WireClientAuth | undefined
+  readonly clientAuth: ClientAuth | undefined
   readonly password: Secret | undefined
   /** The original grant in canonical words, without its secrets. */
   readonly parameters: ReadonlyMap<string, string>

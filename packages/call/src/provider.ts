@@ -1,10 +1,9 @@
 // The provider as this client sees it: its endpoints, given or discovered, and the grant that gives a token. RFC 6749 sections 4.3,
 // 4.4, 6; RFC 7009 for revocation. It keeps no token.
 
-import type { WireClientAuth } from '@countersign/protocol/dialect/dialect'
 import type { ServerMetadata } from '@countersign/protocol/oauth/metadata'
 import type { TokenSet } from '@countersign/protocol/oauth/token_response'
-import type { Settings } from './client_options.ts'
+import type { ClientAuth, Settings } from './client_options.ts'
 import { readSecret } from './client_options.ts'
 import { discover } from './discover.ts'
 import { ConfigurationError, TokenRequestFailed } from './errors.ts'
@@ -112,14 +111,14 @@ async function refresh(
   }
 }
 
-function clientAuthOf({ clientSecret, clientAuth, dialect }: Settings, metadata: ServerMetadata | undefined): WireClientAuth {
+function clientAuthOf({ clientSecret, clientAuth, dialect }: Settings, metadata: ServerMetadata | undefined): ClientAuth {
   if (clientSecret === undefined) return 'none'
   if (clientAuth !== undefined) return clientAuth
-  const written = dialect.document.token_request.client_auth.filter((one) => one !== 'none')
+  const written = dialect.document.token_request.client_auth.filter((one) => one === 'client_secret_basic' || one === 'client_secret_post')
   const supported: unknown = metadata?.token_endpoint_auth_methods_supported
   const agreed = Array.isArray(supported) ? written.find((one) => supported.includes(one)) : undefined
   const method = agreed ?? written[0]
-  if (!method) throw new ConfigurationError(`The dialect '${dialect.name}' knows public clients only: leave out the clientSecret.`)
+  if (!method) throw new ConfigurationError(`The dialect '${dialect.name}' takes no client secret: leave out the clientSecret.`)
   return method
 }
 

@@ -2,13 +2,13 @@
 // Neither the cache nor the choice of the grant is here.
 import { UnreadableAnswer } from '@countersign/protocol/dialect/codec/token_response'
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
-import type { WireClientAuth } from '@countersign/protocol/dialect/dialect'
 import type { WireRequest, WireResponse } from '@countersign/protocol/dialect/message'
 import { writeBase64Text } from '@countersign/protocol/oauth/base64'
 import { errorText, OAuthError } from '@countersign/protocol/oauth/error'
 import type { Parameters } from '@countersign/protocol/oauth/parameters'
 import { encodeFormText } from '@countersign/protocol/oauth/parameters'
 import type { TokenSet } from '@countersign/protocol/oauth/token_response'
+import type { ClientAuth } from './client_options.ts'
 import { ConfigurationError, TokenRequestFailed } from './errors.ts'
 import type { Transport } from './provider_exchange.ts'
 import { exchange } from './provider_exchange.ts'
@@ -17,7 +17,7 @@ import { exchange } from './provider_exchange.ts'
 export interface ProviderEndpoint {
   readonly url: URL
   readonly dialect: CompiledDialect
-  readonly clientAuth: WireClientAuth
+  readonly clientAuth: ClientAuth
 }
 
 export interface ClientCredentials {

@@ -1,6 +1,7 @@
 // From a token to who it speaks for: a JWT by local verification, any other by introspection. RFC 9068 section 4, RFC 7662.
 // Verified tokens are remembered, never beyond `exp`, and asked after revocations on every use. Which carrier brought the token,
 // and what it may do, is not known here.
+import type { ProofKey } from '@countersign/protocol/jose/dpop'
 import { JoseError } from '@countersign/protocol/jose/error'
 import type { Expectations, VerifiedJwt } from '@countersign/protocol/jose/jwt'
 import { verifyJwt } from '@countersign/protocol/jose/jwt'
@@ -19,6 +20,10 @@ export interface VerifiedToken {
   readonly scopes: ReadonlySet<string>
   readonly tokenId: string | undefined
   readonly sid: string | undefined
+  /** Thumbprint of the key without whose proof it must not pass; null: none. */
+  readonly binding: string | null
+  /** Of the proof it came with last. */
+  proofKey: ProofKey | undefined
   /** Epoch seconds. */
   readonly expiresAt: number
   /** Epoch seconds: the earlier of `exp` and the end of its time in the cache. */
@@ -149,7 +154,7 @@ function refusalOf(error: unknown): TokenRefusal {
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
 
 function verifiedOf(realm: string, accepted: AcceptedToken, cachedUntil: number): VerifiedToken {
-  const { claims, clientId, subject, audience, expiresAt } = accepted
+  const { claims, clientId, subject, audience, binding, expiresAt } = accepted
   const scope = Object.freeze(scopeOf(claims).filter((name) => name !== ''))
   const tokenId = textOf(claims, 'jti')
   // Shared by all requests with this token: what one handler writes into it, the next would read.
@@ -165,7 +170,18 @@ function verifiedOf(realm: string, accepted: AcceptedToken, cachedUntil: number)
     anonymous: false,
   })
   const allow: Allow = Object.freeze({ allow: true, principal, headers: NO_HEADERS })
-  return { clientId, scopes: new Set(scope), tokenId, sid: textOf(claims, 'sid'), expiresAt, cachedUntil, allow, keyed: undefined }
+  return {
+    clientId,
+    scopes: new Set(scope),
+    tokenId,
+    sid: textOf(claims, 'sid'),
+    binding,
+    proofKey: undefined,
+    expiresAt,
+    cachedUntil,
+    allow,
+    keyed: undefined,
+  }
 }
 
 function textOf(claims: Claims, name: string): string | undefined {

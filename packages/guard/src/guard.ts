@@ -1,16 +1,20 @@
-// THE pipeline of the resource server: path and policy, presentation, what is missing, bearer, API key, same client, scope.
-// One function sees all steps. It answers at once unless a port does not. RFC 6750, RFC 9068 section 4, RFC 9700 section 2.3.
-import type { IncomingFields, Presented } from '@countersign/protocol/dialect/codec/presentation'
+// THE pipeline of the resource server: path and policy, presentation, what is missing, bearer, proof, API key, same client, scope.
+// One function sees all steps. It answers at once unless a port does not. RFC 6750, RFC 9068 section 4, RFC 9449, RFC 9700 section 2.3.
+import type { IncomingFields } from '@countersign/protocol/dialect/codec/presentation'
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { KeySource } from '@countersign/protocol/jose/key_set'
+import { anonymousAllow, keyedAllow } from './allow.ts'
 import { findApiKey } from './api_key.ts'
 import type { VerifiedToken } from './bearer.ts'
 import { createBearer } from './bearer.ts'
-import { createDenier } from './challenge.ts'
+import { BOUND, createDenier, partsOf } from './challenge.ts'
+import { createDpop } from './dpop.ts'
 import type { PolicyRules, Route, RouteRefusal } from './policy.ts'
 import { compilePolicy } from './policy.ts'
-import type { ApiKeyRecord, ApiKeys, Introspection, Revocations } from './ports.ts'
+import type { ApiKeyRecord, ApiKeys, Introspection, Replays, Revocations } from './ports.ts'
+import type { Shown } from './presentation.ts'
 import { createPresentation } from './presentation.ts'
+import { createReplayMemory } from './replay_memory.ts'
 import type { TokenRefusal } from './token_rules.ts'
 import { createJwtRules } from './token_rules.ts'
 import type { Allow, Deny, Verdict } from './verdict.ts'
@@ -31,6 +35,14 @@ export interface GuardOptions {
   /** Without it, tokens that are no JWT are refused. */
   readonly introspection?: Introspection | undefined
   readonly revocations?: Revocations | undefined
+  /**
+   * Where this API is reached from outside: its origin, with the path before it where the guard is asked below a mount
+   * (`https://api.example.com`, `https://example.com/apis/orders`). With them, and a dialect that uses the header `authorization`, tokens
+   * bound to a key are taken by the scheme DPoP, each request with its proof for one of these URLs (RFC 9449). Without, they are refused.
+   */
+  readonly baseUrls?: readonly string[] | undefined
+  /** Proofs already used; default: those of this guard alone, at most 500,000 at once. */
+  readonly replays?: Replays | undefined
   /** Default: every path wants a valid token and no scope. */
   readonly policy?: PolicyRules | undefined
   /** Seconds by which the issuer's clock may differ; default 0. */
@@ -78,18 +90,20 @@ export interface Guard {
 
 /** @throws TypeError for options that would guard nothing */
 export function createGuard(options: GuardOptions): Guard {
-  const { apiKey: keyMode = 'off', apiKeys, now = () => Date.now() / 1000, onMalfunction } = options
-  const presentation = createPresentation(options.dialects, keyMode !== 'off')
+  const { apiKey: keyMode = 'off', apiKeys, baseUrls = [], now = () => Date.now() / 1000, onMalfunction } = options
+  const presentation = createPresentation(options.dialects, keyMode !== 'off', baseUrls.length > 0)
   checkOptions(options, presentation.apiKeyHeader)
   const policy = compilePolicy(options.policy ?? { routes: [] })
   const bearer = createBearer(bearerOptions(options, now))
   const { realm, resourceMetadata } = options
-  const deny = createDenier({ realm, resourceMetadata, apiKeyHeader: presentation.apiKeyHeader })
+  const deny = createDenier({ realm, resourceMetadata, apiKeyHeader: presentation.apiKeyHeader, dpop: presentation.dpop })
+  const dpop = createDpop({ baseUrls, now, replays: options.replays ?? createReplayMemory({ maxProofs: MAX_PROOFS, now }) })
   const missingToken = deny('missing_token')
   const missingApiKey = deny('missing_api_key')
   const invalidApiKey = deny('invalid_api_key')
   const clientMismatch = deny('client_mismatch')
-  const repeated = deny('invalid_request', { detail: 'A header that carries credentials comes more than once.' })
+  const repeated = deny('invalid_request', { detail: 'A header that carries credentials comes more than once.', scheme: 'either' })
+  const bound = deny('invalid_token', { detail: boundDetail(presentation.dpop), reason: BOUND })
   const cannotVerify = deny('cannot_verify', { headers: { 'retry-after': String(options.retryAfter ?? 5) } })
   const anonymous = anonymousAllow(realm)
 
@@ -102,43 +116,60 @@ export function createGuard(options: GuardOptions): Guard {
     return cannotVerify
   }
 
-  const withKey = (token: VerifiedToken, route: Route, key: ApiKeyRecord | undefined): Verdict => {
+  const withKey = (token: VerifiedToken, route: Route, key: ApiKeyRecord | undefined, scheme: Scheme): Verdict => {
     if (key === undefined) return invalidApiKey
     if (key.clientId !== token.clientId) return clientMismatch
-    return withScope(token, route, keyedAllow(token, key.id))
+    return withScope(token, route, keyedAllow(token, key.id), scheme)
   }
 
-  const withScope = (token: VerifiedToken, route: Route, allow: Allow): Verdict => {
-    for (const name of route.scopes) if (!token.scopes.has(name)) return deny('insufficient_scope', { scope: route.scopes })
+  const withScope = (token: VerifiedToken, route: Route, allow: Allow, scheme: Scheme): Verdict => {
+    for (const name of route.scopes) if (!token.scopes.has(name)) return deny('insufficient_scope', { scope: route.scopes, scheme })
     return allow
   }
 
   // The token is judged before the key: only who holds a valid token may learn whether a key exists.
-  const withToken = (token: VerifiedToken | TokenRefusal, route: Route, apiKey: string | undefined): Verdict | Promise<Verdict> => {
-    if ('code' in token) return deny(token.code, { reason: token.reason, ...(token.detail !== undefined && { detail: token.detail }) })
-    if (apiKey === undefined || apiKeys === undefined) return withScope(token, route, token.allow)
-    const found = findApiKey(apiKeys, apiKey, now)
-    return found instanceof Promise ? found.then((key) => withKey(token, route, key)) : withKey(token, route, found)
+  const withBearer = (token: VerifiedToken | TokenRefusal, route: Route, apiKey: string | undefined): Verdict | Promise<Verdict> => {
+    if ('code' in token) return deny(token.code, partsOf(token, 'bearer'))
+    return token.binding === null ? withToken(token, route, apiKey, 'bearer') : bound
   }
 
-  const readCredentials = (headers: IncomingFields): Presented & { readonly known?: VerifiedToken } => {
+  const withProof = (
+    token: VerifiedToken | TokenRefusal,
+    route: Route,
+    shown: Known,
+    request: GuardRequest,
+  ): Verdict | Promise<Verdict> => {
+    if ('code' in token) return deny(token.code, partsOf(token, 'dpop'))
+    return andThen(dpop.check(request, shown.token ?? '', token), (refused) =>
+      refused === undefined ? withToken(token, route, shown.apiKey, 'dpop') : deny(refused.code, partsOf(refused, 'dpop')),
+    )
+  }
+
+  const withToken = (token: VerifiedToken, route: Route, apiKey: string | undefined, scheme: Scheme): Verdict | Promise<Verdict> => {
+    if (apiKey === undefined || apiKeys === undefined) return withScope(token, route, token.allow, scheme)
+    return andThen(findApiKey(apiKeys, apiKey, now), (key) => withKey(token, route, key, scheme))
+  }
+
+  const readCredentials = (headers: IncomingFields): Known => {
     const candidate = presentation.candidate(headers)
     const known = candidate === undefined ? undefined : bearer.cached(candidate)
     if (known === undefined) return presentation.read(headers)
     const { apiKey, problem } = presentation.readApiKey(headers)
-    return { token: candidate, apiKey, problem, known }
+    return { token: candidate, apiKey, problem, dpop: false, known }
   }
 
-  const judge = ({ method, path, headers, rawHeaders }: GuardRequest): Verdict | Promise<Verdict> => {
+  const judge = (request: GuardRequest): Verdict | Promise<Verdict> => {
+    const { method, path, headers, rawHeaders } = request
     const route = policy.match(method, path)
     if ('refused' in route) return deny(route.refused, routeParts(route))
     if (rawHeaders !== undefined && presentation.isRepeated(rawHeaders)) return repeated
-    const { token, apiKey, problem, known } = readCredentials(headers)
-    if (problem !== undefined) return deny('invalid_request', { detail: problem })
+    const shown = readCredentials(headers)
+    const { token, apiKey, problem, known } = shown
+    if (problem !== undefined) return deny('invalid_request', { detail: problem, scheme: shown.dpop ? 'dpop' : 'bearer' })
     if (token === undefined) return route.anonymous ? anonymous : missingToken
     if (apiKey === undefined && keyMode === 'required') return missingApiKey
-    const verified = known ?? bearer.verify(token)
-    return verified instanceof Promise ? verified.then((one) => withToken(one, route, apiKey)) : withToken(verified, route, apiKey)
+    if (known !== undefined) return withBearer(known, route, apiKey)
+    return andThen(bearer.verify(token), (one) => (shown.dpop ? withProof(one, route, shown, request) : withBearer(one, route, apiKey)))
   }
 
   return {
@@ -153,6 +184,26 @@ export function createGuard(options: GuardOptions): Guard {
     credentialHeaders: presentation.headers,
     forget: () => bearer.clear(),
   }
+}
+
+type Scheme = 'bearer' | 'dpop'
+
+interface Known extends Shown {
+  /** Verified before; never by the scheme DPoP, whose every use wants a new proof. */
+  readonly known?: VerifiedToken
+}
+
+const MAX_PROOFS = 500_000
+
+/** At once where the value is there at once. */
+function andThen<Value, Result>(value: Value | Promise<Value>, act: (value: Value) => Result | Promise<Result>): Result | Promise<Result> {
+  return value instanceof Promise ? value.then(act) : act(value)
+}
+
+function boundDetail(dpop: boolean): string {
+  return dpop
+    ? 'The token is bound to a key: present it by the scheme DPoP, with a proof.'
+    : 'The token is bound to a key and cannot be used as a bearer token.'
 }
 
 function checkOptions(options: GuardOptions, apiKeyHeader: string | undefined): void {
@@ -192,26 +243,4 @@ function bearerOptions(options: GuardOptions, now: () => number): Parameters<typ
 
 function routeParts({ detail, allow }: RouteRefusal): { detail?: string; headers?: Record<string, string> } {
   return { ...(detail !== undefined && { detail }), ...(allow !== undefined && { headers: { allow } }) }
-}
-
-function keyedAllow(token: VerifiedToken, apiKeyId: string): Allow {
-  if (token.keyed?.principal.apiKeyId === apiKeyId) return token.keyed
-  const principal = Object.freeze({ ...token.allow.principal, apiKeyId })
-  token.keyed = Object.freeze({ ...token.allow, principal })
-  return token.keyed
-}
-
-function anonymousAllow(realm: string): Allow {
-  const principal = Object.freeze({
-    realm,
-    clientId: undefined,
-    subject: undefined,
-    scope: Object.freeze([]),
-    audience: Object.freeze([]),
-    claims: Object.freeze({}),
-    apiKeyId: undefined,
-    tokenId: undefined,
-    anonymous: true,
-  })
-  return Object.freeze({ allow: true, principal, headers: Object.freeze({}) })
 }

@@ -1,4 +1,5 @@
-// What the guard asks of others: who owns an API key, what an opaque token says, what has been revoked. Owns no answer itself.
+// What the guard asks of others: who owns an API key, what an opaque token says, what has been revoked, which proofs were seen.
+// Owns no answer itself.
 // A port that cannot answer throws or rejects: the guard then says 503, never 401.
 
 /** What is known of an API key; the key itself is not. */
@@ -22,6 +23,16 @@ export interface ApiKeys {
 export interface Introspection {
   /** @returns the members of the answer for an active token, undefined for any other */
   introspect(token: string): Readonly<Record<string, unknown>> | undefined | Promise<Readonly<Record<string, unknown>> | undefined>
+}
+
+/** The DPoP proofs already used, RFC 9449 section 11.1: shared by all processes that must refuse a proof one of them has seen. */
+export interface Replays {
+  /**
+   * @param name 43 characters that stand for one proof
+   * @param expiresAt epoch seconds, whole: it may be forgotten then
+   * @returns true for the first to name it, false for every later one
+   */
+  claim(name: string, expiresAt: number): boolean | Promise<boolean>
 }
 
 export interface Revocations {

@@ -19,6 +19,8 @@ export interface AcceptedToken {
   readonly clientId: string
   readonly subject: string | undefined
   readonly audience: readonly string[]
+  /** Thumbprint of the key it is bound to (RFC 9449 section 6); null: none, whoever has it may use it. */
+  readonly binding: string | null
   /** Epoch seconds; infinite where an introspection answer names no end. */
   readonly expiresAt: number
 }
@@ -67,7 +69,7 @@ export interface IntrospectionRules {
 export function acceptIntrospected(claims: Claims, rules: IntrospectionRules, now: number): AcceptedToken | TokenRefusal {
   const { iss, aud, sub, exp, nbf, active } = ownClaims(claims)
   if (active !== undefined && active !== true) return refusal('inactive')
-  if (!isBearerToken(claims)) return refusal('wrong_type', 'The token is no access token.')
+  if (!isAccessToken(claims)) return refusal('wrong_type', 'The token is no access token.')
   if (iss !== undefined && iss !== rules.issuer) return refusal('wrong_issuer', 'The token is from another issuer.')
   const audience = audienceOf(aud)
   if (!audience.some((one) => rules.audience.includes(one))) return refusal('wrong_audience', 'The token is for another audience.')
@@ -84,13 +86,32 @@ function acceptedFor(
   audience: readonly string[],
   expiresAt: number,
 ): AcceptedToken | TokenRefusal {
-  const { cnf, client_id, azp } = ownClaims(claims)
-  // Bound to a key (DPoP, mutual TLS): shown bare it may be stolen, and no proof is checked here.
-  if (cnf !== undefined && cnf !== null) return refusal('bound', 'The token is bound to a key and cannot be used as a bearer token.')
+  const { cnf, client_id, azp, token_type } = ownClaims(claims)
+  const binding = bindingOf(cnf)
+  if (binding === undefined) return refusal('bound', 'The token is bound to its sender in a way that is not checked here.')
+  if (binding === null && isDpop(token_type)) return refusal('bound', 'The token is said to be bound to a key, but not to which.')
   const clientId = clientOf(claims)
   if (clientId === undefined) return refusal('bad_claims', 'The token names no client.')
   if (client_id !== undefined && azp !== undefined && client_id !== azp) return refusal('bad_claims', 'The token names two clients.')
-  return { claims, clientId, subject, audience, expiresAt }
+  return { claims, clientId, subject, audience, binding, expiresAt }
+}
+
+const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/
+
+/**
+ * The one binding that can be checked here: to a DPoP key, and to nothing else beside it (mutual TLS). Undefined for any other:
+ * shown by whoever has it such a token may be stolen.
+ */
+function bindingOf(cnf: unknown): string | null | undefined {
+  if (cnf === undefined || cnf === null) return null
+  if (typeof cnf !== 'object' || Array.isArray(cnf)) return undefined
+  if (Object.keys(cnf).length !== 1 || !('jkt' in cnf)) return undefined
+  const thumbprint: unknown = cnf.jkt
+  return typeof thumbprint === 'string' && THUMBPRINT.test(thumbprint) ? thumbprint : undefined
+}
+
+function isDpop(tokenType: unknown): boolean {
+  return typeof tokenType === 'string' && tokenType.toLowerCase() === 'dpop'
 }
 
 function hasAll(claims: Claims, required: readonly (readonly [string, unknown])[]): boolean {
@@ -110,19 +131,20 @@ function ownClaims(claims: Claims): Readonly<Record<Named, unknown>> {
     cnf: own('cnf'),
     client_id: own('client_id'),
     azp: own('azp'),
+    token_type: own('token_type'),
   }
 }
 
-type Named = 'iss' | 'aud' | 'sub' | 'exp' | 'nbf' | 'active' | 'cnf' | 'client_id' | 'azp'
+type Named = 'iss' | 'aud' | 'sub' | 'exp' | 'nbf' | 'active' | 'cnf' | 'client_id' | 'azp' | 'token_type'
 
 /** Some issuers call a refresh token active too: what says that it is another kind is refused. */
-function isBearerToken(claims: Claims): boolean {
+function isAccessToken(claims: Claims): boolean {
   const says = (name: string, ...accepted: readonly string[]): boolean => {
     if (!Object.hasOwn(claims, name)) return true
     const value = claims[name]
     return typeof value === 'string' && accepted.includes(value.toLowerCase())
   }
-  return says('token_type', 'bearer') && says('typ', 'bearer', 'at+jwt')
+  return says('token_type', 'bearer', 'dpop') && says('typ', 'bearer', 'at+jwt', 'dpop')
 }
 
 function audienceOf(aud: unknown): readonly string[] {

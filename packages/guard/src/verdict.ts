@@ -47,9 +47,9 @@ export type Verdict = Allow | Deny
 /**
  * `bearer`   a Bearer challenge without an error code: nothing was presented (RFC 6750 section 3.1)
  * `api_key`  an ApiKey challenge, so that a client does not fetch a new token over a key
- * otherwise  the RFC 6750 error code of a Bearer challenge; null: no challenge
+ * otherwise  the error code of a challenge for the scheme that was used, RFC 6750 section 3.1, RFC 9449 section 7.1; null: no challenge
  */
-type ChallengeKind = 'bearer' | 'api_key' | 'invalid_request' | 'invalid_token' | 'insufficient_scope' | null
+type ChallengeKind = 'bearer' | 'api_key' | 'invalid_request' | 'invalid_token' | 'invalid_dpop_proof' | 'insufficient_scope' | null
 
 export interface GuardError {
   readonly status: number
@@ -67,6 +67,12 @@ export const GUARD_ERRORS = Object.freeze({
   missing_token: row(401, 'bearer', 'Access token missing', 'This API wants an access token.'),
   invalid_token: row(401, 'invalid_token', 'Access token not valid', 'The access token is not valid here.'),
   token_expired: row(401, 'invalid_token', 'Access token expired', 'The access token has expired.'),
+  invalid_dpop_proof: row(
+    401,
+    'invalid_dpop_proof',
+    'DPoP proof not valid',
+    'The DPoP proof is missing, not valid for this request, or was used before.',
+  ),
   insufficient_scope: row(403, 'insufficient_scope', 'Scope missing', 'The access token does not have the scope this request needs.'),
   invalid_request: row(400, 'invalid_request', 'Credentials malformed', 'The credentials are not presented in a form that can be read.'),
   missing_api_key: row(401, 'api_key', 'API key missing', 'This API wants an API key beside the access token.'),

@@ -13,6 +13,7 @@ import { fastifyGuard } from '../src/adapters/fastify.ts'
 import { guarded } from '../src/adapters/fetch.ts'
 import { nodeGuard } from '../src/adapters/node.ts'
 import type { Guard } from '../src/guard.ts'
+import { bound, ORIGIN, prove } from './prover.ts'
 import { AUDIENCE, guardWith, mint, NOW } from './realm.ts'
 
 type Call = (path: string, init?: RequestInit) => Promise<Response>
@@ -115,6 +116,22 @@ for (const [program, start] of Object.entries(PROGRAMS)) {
       const elsewhere = await call('/admin', { headers: { authorization: `Bearer ${mint()}` } })
       assert.deepEqual([elsewhere.status, ((await elsewhere.json()) as { code: string }).code], [404, 'no_route'])
       assert.equal((await call('/orders', { method: 'DELETE' })).headers.get('allow'), 'GET, HEAD, POST')
+    })
+  })
+}
+
+for (const [program, start] of Object.entries(PROGRAMS)) {
+  test(`${program} lets a bound token pass with its proof once, whatever host the request names`, async () => {
+    await start(guardWith({ policy, baseUrls: [ORIGIN] }), async (call) => {
+      const token = bound()
+      const proof = prove(token)
+      const answer = async (dpop: string): Promise<readonly unknown[]> => {
+        const response = await call('/orders?page=2', { headers: { authorization: `DPoP ${token}`, dpop } })
+        return [response.status, ((await response.json()) as { code?: string }).code]
+      }
+      assert.deepEqual(await answer(`${proof}, ${prove(token)}`), [401, 'invalid_dpop_proof'])
+      assert.deepEqual(await answer(proof), [200, undefined])
+      assert.deepEqual(await answer(proof), [401, 'invalid_dpop_proof'])
     })
   })
 }

@@ -39,6 +39,15 @@ const CASES: Readonly<Record<GuardErrorCode, Case>> = {
     challenge: 'Bearer realm="partner", error="invalid_token", error_description="The access token has expired."',
     detail: 'The access token has expired.',
   },
+  invalid_dpop_proof: {
+    options: { baseUrls: ['https://api.example'] },
+    headers: { authorization: `DPoP ${mint({ cnf: { jkt: 'A'.repeat(43) } })}` },
+    status: 401,
+    challenge:
+      'DPoP realm="partner", error="invalid_dpop_proof", error_description="The scheme DPoP wants a proof in the header DPoP.", ' +
+      'algs="RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519"',
+    detail: 'The scheme DPoP wants a proof in the header DPoP.',
+  },
   insufficient_scope: {
     options: { policy },
     headers: bearer(mint()),

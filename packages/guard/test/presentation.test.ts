@@ -7,6 +7,7 @@ import { connect } from 'node:net'
 import test from 'node:test'
 import { nodeGuard } from '../src/adapters/node.ts'
 import type { Guard, GuardOptions } from '../src/guard.ts'
+import { bound, dpopGuard, prove } from './prover.ts'
 import { atOnce, bearer, denied, get, guardWith, mint, standard, webcommander, wych } from './realm.ts'
 
 const token = mint()
@@ -43,6 +44,19 @@ test('a second Authorization header is refused, though Node drops it silently', 
     const { status, body } = await send(guardWith(), both)
     assert.equal(status, 400)
     assert.match(body, /"code":"invalid_request"/)
+  }
+})
+
+test('a second proof is refused, though Node joins the two, and so is a second scheme', async () => {
+  const guard = dpopGuard()
+  const own = bound()
+  const authorization = `Authorization: DPoP ${own}`
+  assert.equal((await send(guard, [authorization, `DPoP: ${prove(own)}`])).status, 200)
+  const twice = await send(guard, [authorization, `DPoP: ${prove(own)}`, `dpop: ${prove(own)}`])
+  assert.deepEqual([twice.status, /"code":"(\w+)"/.exec(twice.body)?.[1]], [401, 'invalid_dpop_proof'])
+  for (const scheme of ['Bearer', 'DPoP']) {
+    const both = await send(guard, [authorization, `Authorization: ${scheme} ${own}`, `DPoP: ${prove(own)}`])
+    assert.deepEqual([both.status, /"code":"(\w+)"/.exec(both.body)?.[1]], [400, 'invalid_request'])
   }
 })
 

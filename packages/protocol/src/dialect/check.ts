@@ -54,7 +54,7 @@ const dialectShape = object({
   endpoints: object({ token: paths }, otherEndpoints),
   token_request: object({
     encodings: list(oneOf('form', 'json'), 1, 2),
-    client_auth: list(oneOf('client_secret_basic', 'client_secret_post', 'none'), 1, 3),
+    client_auth: list(oneOf('client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none'), 1, 5),
     parameters: record(parameter, parameter),
     composites: list(composite, 0, 8),
     ignored: list(parameter),
@@ -62,7 +62,10 @@ const dialectShape = object({
   }),
   token_response: object({
     envelope: orNull(memberName),
-    members: list(member('access_token', 'token_type', 'expires_in', 'refresh_token', 'refresh_expires_in', 'scope'), 1),
+    members: list(
+      member('access_token', 'token_type', 'expires_in', 'refresh_token', 'refresh_expires_in', 'scope', 'issued_token_type'),
+      1,
+    ),
   }),
   error: object({
     envelope: orNull(memberName),

@@ -17,7 +17,7 @@ export const ENDPOINT_NAMES = [
 export type EndpointName = (typeof ENDPOINT_NAMES)[number]
 
 export type Encoding = 'form' | 'json'
-export type WireClientAuth = 'client_secret_basic' | 'client_secret_post' | 'none'
+export type WireClientAuth = 'client_secret_basic' | 'client_secret_post' | 'client_secret_jwt' | 'private_key_jwt' | 'none'
 
 /** One parameter on the wire that holds several of ours: base64 of `username:password`. */
 export interface Composite {
@@ -43,7 +43,7 @@ export interface GrantRule {
 export interface TokenRequestDialect {
   /** Accepted; the first is what a client writes. */
   readonly encodings: readonly Encoding[]
-  /** Accepted; the first is what a confidential client writes. */
+  /** Accepted; the first that needs a secret and nothing else is what a confidential client writes. */
   readonly client_auth: readonly WireClientAuth[]
   /** Canonical name to wire name, where they differ. */
   readonly parameters: Readonly<Record<string, string>>
@@ -53,7 +53,14 @@ export interface TokenRequestDialect {
   readonly grants: readonly GrantRule[]
 }
 
-export type TokenSource = 'access_token' | 'token_type' | 'expires_in' | 'refresh_token' | 'refresh_expires_in' | 'scope'
+export type TokenSource =
+  | 'access_token'
+  | 'token_type'
+  | 'expires_in'
+  | 'refresh_token'
+  | 'refresh_expires_in'
+  | 'scope'
+  | 'issued_token_type'
 export type ErrorSource = 'error' | 'error_description' | 'status'
 export type ClaimSource = 'iss' | 'sub' | 'aud' | 'exp' | 'iat' | 'nbf' | 'jti' | 'client_id' | 'scope' | 'sid' | 'username' | 'grant_type'
 

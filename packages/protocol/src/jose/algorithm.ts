@@ -111,7 +111,8 @@ export const ALGORITHMS: ReadonlyMap<AlgorithmName, Algorithm> = new Map(
   rows.map((row) => [row.name, Object.freeze({ ...row, options: Object.freeze(row.options), generation: Object.freeze(row.generation) })]),
 )
 
-const byName: ReadonlyMap<unknown, Algorithm> = ALGORITHMS
+/** By every name that comes from outside: RFC 9864 calls EdDSA with its only curve here `Ed25519`, and newer libraries write it so. */
+const byName: ReadonlyMap<unknown, Algorithm> = new Map<unknown, Algorithm>(ALGORITHMS).set('Ed25519', ALGORITHMS.get('EdDSA') ?? eddsa)
 
 /** The row of an `alg` value from anywhere; undefined for what is not a string in the table (`none`, `HS256`, ...). */
 export const algorithmOf = (name: unknown): Algorithm | undefined => byName.get(name)

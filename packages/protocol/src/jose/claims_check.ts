@@ -10,7 +10,10 @@ export interface Expectations {
   readonly issuer: string
   /** At least one; `aud` must contain one of them. */
   readonly audience: readonly string[]
-  /** At least one accepted header `typ`, in any case, with or without `application/`: for instance `at+jwt`. */
+  /**
+   * At least one accepted header `typ`, in any case, with or without `application/`: for instance `at+jwt`. `''` stands for a token
+   * that has no `typ` at all, as some providers send them.
+   */
   readonly typ: readonly string[]
   /** Further claims that must be present with exactly this string, number, boolean or null, for instance `{ typ: 'Bearer' }`; no other value ever matches. */
   readonly requiredClaims?: Readonly<Record<string, unknown>>
@@ -60,10 +63,14 @@ const bareType = (typ: string): string => {
   return lower.startsWith('application/') ? lower.slice('application/'.length) : lower
 }
 
+const ABSENT = ''
+
 const checkType = (typ: string | undefined, accepted: readonly string[]): void => {
-  if (typ !== undefined) {
+  if (typ === undefined) {
+    if (accepted.includes(ABSENT)) return
+  } else {
     const bare = bareType(typ)
-    if (accepted.some((candidate) => bareType(candidate) === bare)) return
+    if (accepted.some((candidate) => candidate !== ABSENT && bareType(candidate) === bare)) return
   }
   throw new JoseError('wrong_type', 'The token is of another type than is accepted here.')
 }

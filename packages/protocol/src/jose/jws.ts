@@ -1,4 +1,4 @@
-// Signatures: the only file of the project that signs or verifies bytes. RFC 7515 sections 5.1 and 5.2.
+// Signatures by pairs of keys: the only file of the project that makes them or verifies them (HMACs: hmac.ts). RFC 7515 sections 5.1 and 5.2.
 // One key, one algorithm: both are fixed when a signer or verifier is made, and no token can change them.
 import type { SignKeyObjectInput, VerifyKeyObjectInput } from 'node:crypto'
 import { sign, verify } from 'node:crypto'

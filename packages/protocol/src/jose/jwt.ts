@@ -67,8 +67,9 @@ export const verifyJwt = (token: string, expectations: Expectations, keys: KeySo
   const jwt = readJwt(token)
   const { alg, kid } = jwt.header
   // Before any key is looked for, so that nonsense costs no fetch of keys.
-  if (algorithmOf(alg) === undefined) throw new JoseError('unsupported', 'The token is signed with an algorithm that is not supported.')
-  const found = keys.find(kid, alg)
+  const algorithm = algorithmOf(alg)
+  if (algorithm === undefined) throw new JoseError('unsupported', 'The token is signed with an algorithm that is not supported.')
+  const found = keys.find(kid, algorithm.name)
   return isPromise(found) ? found.then((verifier) => verifyWith(jwt, expectations, verifier)) : verifyWith(jwt, expectations, found)
 }
 
@@ -156,7 +157,8 @@ const verifyWith = (jwt: UnverifiedJwt, expectations: Expectations, verifier: Ve
   if (verifier === undefined) throw new JoseError('unknown_key', 'The token is signed with a key that the issuer does not publish.')
   const algorithm = verifier.algorithm.name
   // The key has one algorithm, and it alone decides (RFC 8725 section 3.1): the header may only agree.
-  if (jwt.header.alg !== algorithm) throw new JoseError('unsupported', 'The token names another algorithm than its key is for.')
+  if (algorithmOf(jwt.header.alg)?.name !== algorithm)
+    throw new JoseError('unsupported', 'The token names another algorithm than its key is for.')
   if (expectations.algorithms !== undefined && !expectations.algorithms.includes(algorithm)) {
     throw new JoseError('unsupported', 'The token is signed with an algorithm that is not accepted here.')
   }

@@ -1,4 +1,4 @@
-// OAuth error codes, their HTTP status and the one error class. RFC 6749 section 5.2, 6750 section 3.1, 7009, 8693, 8707.
+// OAuth error codes, their HTTP status and the one error class. RFC 6749 section 5.2, 6750 section 3.1, 7009, 8693, 8707, 9449.
 // Every error has two voices: `description` is for the caller, `cause` for the operator's log.
 
 /** Each code with the status RFC 6749 and its extensions give it. A dialect may answer with another one. */
@@ -12,6 +12,7 @@ export const OAUTH_ERRORS = {
   unsupported_token_type: 400,
   invalid_scope: 400,
   invalid_target: 400,
+  invalid_dpop_proof: 400,
   invalid_token: 401,
   insufficient_scope: 403,
   slow_down: 429,

@@ -6,6 +6,7 @@ import { compile } from '@countersign/protocol/dialect/compile'
 import type { DialectDocument } from '@countersign/protocol/dialect/dialect'
 import { resolveDialect } from '@countersign/protocol/dialect/resolve'
 import { OAuthError } from '@countersign/protocol/oauth/error'
+import { ACCESS_TOKEN_TYPE } from '@countersign/protocol/oauth/token_response'
 
 const speak = (dialect: string | DialectDocument) => compile(resolveDialect(dialect))
 
@@ -53,6 +54,19 @@ test('What stands for nothing reads as nothing: zero for a refresh token that do
   const body = { access_token: 't', expires_in: 60, refresh_token: 'r', refresh_expires_in: 0 }
   assert.equal('refreshExpiresIn' in answerOf('keycloak', body), false)
   assert.equal(answerOf('keycloak', { ...body, refresh_expires_in: 1800 }).refreshExpiresIn, 1800)
+})
+
+test('The answer to an exchange names the kind of token it gave, and no other answer does', () => {
+  const tokens = { accessToken: 't', tokenType: 'Bearer', expiresIn: 60 }
+  for (const dialect of ['standard', 'keycloak', 'auth0']) {
+    const { tokenResponse } = speak(dialect)
+    assert.equal('issued_token_type' in JSON.parse(tokenResponse.write(tokens).body), false)
+    const wire = tokenResponse.write({ ...tokens, issuedTokenType: ACCESS_TOKEN_TYPE })
+    assert.equal(JSON.parse(wire.body).issued_token_type, 'urn:ietf:params:oauth:token-type:access_token')
+    assert.equal(tokenResponse.read(wire).issuedTokenType, ACCESS_TOKEN_TYPE)
+  }
+  for (const issued_token_type of ['', 1, null, {}, 'a\nb'])
+    assert.equal('issuedTokenType' in answerOf('standard', { access_token: 't', issued_token_type }), false)
 })
 
 test('A name that means one thing verbatim and another otherwise is read as it is written', () => {

@@ -57,9 +57,10 @@ const grants = fc
 
 const tokenRequest = fc.record<TokenRequestDialect>({
   encodings: fc.constantFrom<TokenRequestDialect['encodings']>(['form'], ['json'], ['form', 'json'], ['json', 'form']),
-  client_auth: fc.shuffledSubarray<TokenRequestDialect['client_auth'][number]>(['client_secret_basic', 'client_secret_post', 'none'], {
-    minLength: 1,
-  }),
+  client_auth: fc.shuffledSubarray<TokenRequestDialect['client_auth'][number]>(
+    ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'client_secret_jwt', 'none'],
+    { minLength: 1 },
+  ),
   parameters: renames,
   composites,
   ignored: sometimes('z_ignored'),
@@ -71,12 +72,20 @@ const constants = memberNames(2).map((names) =>
 )
 const hidden = fc.constantFrom<{ verbatim?: 'omit' | 'only' }>({}, {}, {}, { verbatim: 'omit' }, { verbatim: 'only' })
 
-const TOKEN_SOURCES: readonly TokenSource[] = ['access_token', 'token_type', 'expires_in', 'refresh_token', 'refresh_expires_in', 'scope']
+const TOKEN_SOURCES: readonly TokenSource[] = [
+  'access_token',
+  'token_type',
+  'expires_in',
+  'refresh_token',
+  'refresh_expires_in',
+  'scope',
+  'issued_token_type',
+]
 
 const tokenMembers = fc
   .record({
-    names: memberNames(6),
-    hiding: fc.array(hidden, { minLength: 6, maxLength: 6 }),
+    names: memberNames(7),
+    hiding: fc.array(hidden, { minLength: 7, maxLength: 7 }),
     asText: fc.boolean(),
     asList: fc.boolean(),
     absent: fc.boolean(),

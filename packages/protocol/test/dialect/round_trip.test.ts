@@ -9,6 +9,7 @@ import { BUILTIN_DIALECTS, resolveDialect } from '@countersign/protocol/dialect/
 import type { OAuthErrorCode } from '@countersign/protocol/oauth/error'
 import { isOAuthErrorCode, OAUTH_ERRORS, OAuthError } from '@countersign/protocol/oauth/error'
 import type { TokenSet } from '@countersign/protocol/oauth/token_response'
+import { ACCESS_TOKEN_TYPE, JWT_TYPE } from '@countersign/protocol/oauth/token_response'
 import fc from 'fast-check'
 import { dialectDocument } from './arbitrary.ts'
 
@@ -74,6 +75,7 @@ const tokens = fc
       refreshToken: vschars,
       refreshExpiresIn: fc.integer({ min: 1, max: 1e9 }),
       scope,
+      issuedTokenType: fc.constantFrom(ACCESS_TOKEN_TYPE, JWT_TYPE),
     },
     { requiredKeys: ['accessToken', 'expiresIn'] },
   )
@@ -237,5 +239,6 @@ function told(document: Dialect, own: TokenSet): TokenSet {
     ...(refreshed ? { refreshToken: own.refreshToken } : {}),
     ...(refreshed && own.refreshExpiresIn !== undefined && says('refresh_expires_in') ? { refreshExpiresIn: own.refreshExpiresIn } : {}),
     ...(own.scope !== undefined && says('scope') ? { scope: own.scope } : {}),
+    ...(own.issuedTokenType !== undefined && says('issued_token_type') ? { issuedTokenType: own.issuedTokenType } : {}),
   }
 }

@@ -341,6 +341,17 @@ test('The issuer is compared as a whole, never as a prefix', () => {
   assert.throws(() => verifyJwt(good, expect({ issuer: '' }), keys), TypeError)
 })
 
+test('A token without a type is accepted only where that is said, and an empty type is none', async () => {
+  const { typ: _, ...untyped } = header
+  const bare = forge(untyped, claimsOf(), (input) => es.signer.sign(input))
+  refused(bare, 'wrong_type')
+  const relaxed = expect({ typ: ['JWT', ''] })
+  assert.equal((await verifyJwt(bare, relaxed, keys)).subject, 'client-1')
+  assert.equal((await verifyJwt(bare, expect({ typ: [''] }), keys)).subject, 'client-1')
+  await verifyJwt(signJwt(es.signer, 'jwt', claimsOf()), relaxed, keys)
+  for (const typ of ['', 'application/', 'at+jwt']) refused(signJwt(es.signer, typ, claimsOf()), 'wrong_type', relaxed)
+})
+
 test('The type is compared without case, with or without application/', async () => {
   for (const typ of ['at+jwt', 'AT+JWT', 'application/at+jwt', 'Application/At+Jwt']) {
     await verifyJwt(signJwt(es.signer, typ, claimsOf()), expect(), keys)

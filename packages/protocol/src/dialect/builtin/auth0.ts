@@ -17,7 +17,7 @@ export const auth0: Dialect = {
   token_request: {
     ...standard.token_request,
     encodings: ['form', 'json'],
-    client_auth: ['client_secret_post', 'client_secret_basic', 'none'],
+    client_auth: ['client_secret_post', 'client_secret_basic', 'private_key_jwt', 'client_secret_jwt', 'none'],
   },
   token_response: {
     envelope: null,
@@ -27,6 +27,7 @@ export const auth0: Dialect = {
       { name: 'scope', from: 'scope' },
       { name: 'expires_in', from: 'expires_in' },
       { name: 'token_type', from: 'token_type' },
+      { name: 'issued_token_type', from: 'issued_token_type' },
     ],
   },
   claims: {

@@ -22,7 +22,7 @@ export const keycloak: Dialect = {
   },
   token_request: {
     ...standard.token_request,
-    client_auth: ['client_secret_post', 'client_secret_basic', 'none'],
+    client_auth: ['client_secret_post', 'client_secret_basic', 'private_key_jwt', 'client_secret_jwt', 'none'],
   },
   token_response: {
     envelope: null,
@@ -34,6 +34,7 @@ export const keycloak: Dialect = {
       { name: 'token_type', from: 'token_type' },
       { name: 'not-before-policy', constant: 0 },
       { name: 'scope', from: 'scope' },
+      { name: 'issued_token_type', from: 'issued_token_type' },
     ],
   },
   claims: {

@@ -16,7 +16,7 @@ export const standard: Dialect = {
   },
   token_request: {
     encodings: ['form'],
-    client_auth: ['client_secret_basic', 'client_secret_post', 'none'],
+    client_auth: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'client_secret_jwt', 'none'],
     parameters: {},
     composites: [],
     ignored: [],
@@ -30,6 +30,7 @@ export const standard: Dialect = {
       { name: 'expires_in', from: 'expires_in' },
       { name: 'refresh_token', from: 'refresh_token' },
       { name: 'scope', from: 'scope' },
+      { name: 'issued_token_type', from: 'issued_token_type' },
     ],
   },
   error: {

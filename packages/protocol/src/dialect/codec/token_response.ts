@@ -1,4 +1,4 @@
-// Token responses by the dialect's document. RFC 6749 section 5.1.
+// Token responses by the dialect's document. RFC 6749 section 5.1, RFC 8693 section 2.2.1.
 import { isScopeToken, writeScope } from '../../oauth/scope.ts'
 import type { TokenSet } from '../../oauth/token_response.ts'
 import type { Dialect, Json, TokenSource } from '../dialect.ts'
@@ -61,13 +61,15 @@ function valuesOf(tokens: TokenSet): Partial<Record<TokenSource, Json>> {
   if (tokens.scope !== undefined) values.scope = writeScope(tokens.scope)
   if (tokens.refreshToken !== undefined) values.refresh_token = tokens.refreshToken
   if (tokens.refreshExpiresIn !== undefined) values.refresh_expires_in = tokens.refreshExpiresIn
+  if (tokens.issuedTokenType !== undefined) values.issued_token_type = tokens.issuedTokenType
   return values
 }
 
 function tokensOf(accessToken: string, values: Partial<Record<TokenSource, unknown>>): TokenSet {
-  const refreshToken = typeof values.refresh_token === 'string' && VSCHARS.test(values.refresh_token) ? values.refresh_token : undefined
+  const refreshToken = vschars(values.refresh_token)
   const refreshExpiresIn = refreshToken === undefined ? undefined : seconds(values.refresh_expires_in)
   const scope = scopeOf(values.scope)
+  const issuedTokenType = vschars(values.issued_token_type)
   return {
     accessToken,
     tokenType: typeof values.token_type === 'string' && values.token_type !== '' ? values.token_type : 'Bearer',
@@ -75,7 +77,12 @@ function tokensOf(accessToken: string, values: Partial<Record<TokenSource, unkno
     ...(refreshToken === undefined ? {} : { refreshToken }),
     ...(refreshExpiresIn === undefined ? {} : { refreshExpiresIn }),
     ...(scope === undefined ? {} : { scope }),
+    ...(issuedTokenType === undefined ? {} : { issuedTokenType }),
   }
+}
+
+function vschars(value: unknown): string | undefined {
+  return typeof value === 'string' && VSCHARS.test(value) ? value : undefined
 }
 
 /** Lifetimes come as numbers, and from careless servers as text. */
