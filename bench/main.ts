@@ -1,8 +1,10 @@
-// npm run bench: issuance, verification and start-up, beside their peers and against their targets, in one run.
+// npm run bench: issuance, verification and start-up beside their peers, and what the ledger costs; all against their targets, in one run.
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import type { IssuancePlan } from './issuance.ts'
 import { measureIssuance } from './issuance.ts'
+import type { LedgerPlan } from './ledger.ts'
+import { measureLedger } from './ledger.ts'
 import { findLoader } from './load/loader.ts'
 import type { BenchOptions, Section } from './options.ts'
 import { readOptions, USAGE } from './options.ts'
@@ -17,18 +19,21 @@ interface Plan {
   readonly issuance: IssuancePlan
   readonly verification: VerificationPlan
   readonly startup: StartupPlan
+  readonly ledger: LedgerPlan
 }
 
 const FULL: Plan = {
   issuance: { rounds: 3, warmupSeconds: 2, seconds: 2, secondsAlone: 1 },
   verification: { rounds: 2, millis: 600 },
   startup: { runs: 10, restSeconds: 5 },
+  ledger: { rounds: 5, warmupSeconds: 2, seconds: 2, recordRounds: 3, recordMillis: 1000, commits: 500 },
 }
 
 const QUICK: Plan = {
   issuance: { rounds: 1, warmupSeconds: 1, seconds: 1, secondsAlone: 1 },
   verification: { rounds: 1, millis: 100 },
   startup: { runs: 2, restSeconds: 1 },
+  ledger: { rounds: 1, warmupSeconds: 1, seconds: 1, recordRounds: 1, recordMillis: 200, commits: 100 },
 }
 
 process.exitCode = await main(process.argv.slice(2))
@@ -48,6 +53,7 @@ async function main(args: readonly string[]): Promise<number> {
     issuance: () => measureIssuance(plan.issuance, loader),
     verification: () => measureVerification(plan.verification),
     startup: () => measureStartup(plan.startup),
+    ledger: () => measureLedger(plan.ledger, loader),
   }
   const results: Record<string, { readonly targets: readonly Target[] }> = {}
   for (const section of options.sections) results[section] = await sections[section]()

@@ -26,8 +26,17 @@ const MAIN = fileURLToPath(new URL('../../bin/countersign.mjs', import.meta.url)
 
 export const SERVE: readonly string[] = ['-C', 'source', MAIN, 'serve']
 
+/** What differs from an operator's usual configuration, where anything does. */
+export interface FolderOptions {
+  /** Whether state is kept in a file; without one it is in memory, and no token leaves an audit row. */
+  readonly data?: boolean
+  /** Further members of the configuration, and of each of its realms. */
+  readonly top?: Readonly<Record<string, unknown>>
+  readonly realm?: Readonly<Record<string, unknown>>
+}
+
 /** A folder of its own with configuration and data. One realm of the standard dialect for each algorithm. */
-export async function createFolder(): Promise<CountersignFolder> {
+export async function createFolder({ data = true, top = {}, realm = {} }: FolderOptions = {}): Promise<CountersignFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-bench-'))
   const file = join(folder, 'countersign.json')
   const realms = ALGORITHMS.map((algorithm) => ({
@@ -36,8 +45,9 @@ export async function createFolder(): Promise<CountersignFolder> {
     audiences: [AUDIENCE],
     accessTokenLifetime: LIFETIME,
     clients: [{ clientId: CLIENT_ID, secret: { env: 'BENCH_SECRET' } }],
+    ...realm,
   }))
-  await writeFile(file, JSON.stringify({ data: 'data', masterKey: { env: 'BENCH_MASTER_KEY' }, realms }))
+  await writeFile(file, JSON.stringify({ ...(data && { data: 'data' }), masterKey: { env: 'BENCH_MASTER_KEY' }, ...top, realms }))
   return {
     folder,
     args: [...SERVE, '--config', file],

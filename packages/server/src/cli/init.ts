@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { extname, relative, resolve } from 'node:path'
+import { makeCredential } from '../model/credential.ts'
 import { secretHash } from '../model/secret_hash.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
@@ -23,8 +24,8 @@ shown once, and stored as hashes only.
     })
     const starter = STARTERS[extname(file)]
     if (!starter) throw new UsageError(`The file ${file} must end in ${Object.keys(STARTERS).join(', ')}: choose another name with --file.`)
-    const secret = credential('cs_secret_')
-    const key = credential('cs_key_')
+    const secret = makeCredential('secret', randomBytes(32))
+    const key = makeCredential('key', randomBytes(32))
     await write(file, starter({ secretHash: secretHash(secret), apiKeyHash: secretHash(key) }), force)
     io.out(report(file, secret, key, program(io.env)))
     return 0
@@ -37,11 +38,6 @@ const STARTERS: Readonly<Record<string, (hashes: { readonly secretHash: string; 
   '.js': (hashes) => starterTypeScript(hashes, false),
   '.mjs': (hashes) => starterTypeScript(hashes, false),
   '.json': starterJson,
-}
-
-/** 256 random bits behind a prefix by which a scanner of repositories knows it. */
-function credential(prefix: string): string {
-  return prefix + randomBytes(32).toString('base64url')
 }
 
 async function write(file: string, text: string, force: boolean): Promise<void> {

@@ -8,6 +8,10 @@ import { UsageError } from './command.ts'
 const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>> = new Map([
   ['serve', () => import('./serve.ts')],
   ['init', () => import('./init.ts')],
+  ['client', () => import('./client.ts')],
+  ['secret', () => import('./secret.ts')],
+  ['key', () => import('./key.ts')],
+  ['audit', () => import('./audit.ts')],
   ['hash', () => import('./hash.ts')],
   ['version', () => import('./version.ts')],
 ])

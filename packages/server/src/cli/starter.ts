@@ -72,8 +72,11 @@ function body({ secretHash, apiKeyHash }: Hashes): string {
       audiences: ['orders'],
       accessTokenLifetime: '15m',
 
-      // What each client may have: never more, whatever happens, and told in every answer.
-      // plan: { tokens: { limit: 1000, per: 'month', timeZone: 'Europe/Lisbon' } },
+      // What each client may have: never more, whatever happens, and told in every answer; and how fast it may ask.
+      // plan: { tokens: { limit: 1000, per: 'month', timeZone: 'Europe/Lisbon' }, rate: { limit: 60, per: '1m', burst: 100 } },
+
+      // The same request gets the token it already has while half of its life remains, uncharged.
+      // reuse: true,
 
       clients: [
         {

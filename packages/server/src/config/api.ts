@@ -2,10 +2,11 @@
 import { compilePolicy } from '@countersign/guard/policy'
 import type { Api } from '../model/api.ts'
 import type { RealmSetup } from '../model/configuration.ts'
-import { named, onlyOne } from './client.ts'
+import { onlyOne } from './client.ts'
 import type { Findings } from './error.ts'
 import { findTwice } from './error.ts'
 import type { ApiInput, RealmInput } from './input.ts'
+import { named } from './named.ts'
 import { upstreamProblem } from './url.ts'
 
 /** @param setups the realms that could be resolved */

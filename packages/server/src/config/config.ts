@@ -3,11 +3,13 @@
 import { dirname, resolve } from 'node:path'
 import type { Configuration, RealmSetup } from '../model/configuration.ts'
 import { checkHosts, resolveApis } from './api.ts'
+import type { SealingSource } from './client_auth.ts'
 import type { DemoOptions } from './demo.ts'
 import { demoConfig } from './demo.ts'
 import type { Findings } from './error.ts'
 import { ConfigError, findTwice, noFindings, sentence } from './error.ts'
 import type { ConfigInput } from './input.ts'
+import { lifetime } from './lifetime.ts'
 import type { Flags } from './listen.ts'
 import { resolveListening } from './listen.ts'
 import { resolveRealm, withIssuer } from './realm.ts'
@@ -16,6 +18,9 @@ import { readMasterKey } from './secret.ts'
 import { originOf } from './url.ts'
 
 export type { ConfigInput } from './input.ts'
+
+/** A year and the weeks in which it is looked at. */
+const KEEP_AUDIT = '400d'
 
 /** Gives a configuration file in TypeScript its types; does nothing else. */
 export function defineConfig(input: ConfigInput): ConfigInput {
@@ -51,10 +56,10 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
   const findings = noFindings()
   const listening = resolveListening(input, { flags, env, folder, demo: demo !== undefined }, findings)
   const source: SecretSource = { env, folder, demo: demo !== undefined }
-  const setups = await resolveRealms(input, source, findings)
+  const masterKey = input.masterKey === undefined ? null : await readMasterKey(input.masterKey, source, findings)
+  const setups = await resolveRealms(input, { ...source, masterKey }, findings)
   const apis = resolveApis(input.apis ?? [], setups, input.realms, findings)
   checkHosts(input.realms, input.apis ?? [], findings)
-  const masterKey = input.masterKey === undefined ? null : await readMasterKey(input.masterKey, source, findings)
   if (listening.dataFolder !== null && input.masterKey === undefined && !demo) {
     findings.warnings.push({
       path: 'masterKey',
@@ -66,7 +71,8 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
   const at = (publicUrl: string, port: number, managementPort: number): Configuration => ({
     listen: { ...listening.listen, port, managementPort, publicUrl },
     dataFolder: listening.dataFolder,
-    masterKey,
+    masterKey: masterKey ?? null,
+    audit: { tokens: input.audit?.tokens ?? listening.dataFolder !== null, keepSeconds: lifetime(input.audit?.keep ?? KEEP_AUDIT) },
     realms: setups.map((setup) => withIssuer(setup, publicUrl)),
     apis,
   })
@@ -90,7 +96,7 @@ async function readInput({ file, input, demo }: LoadOptions): Promise<ConfigInpu
 }
 
 /** Realms whose dialects are mistaken are left out: the mistake is noted, and nothing more can be said of them. */
-async function resolveRealms(input: ConfigInput, source: SecretSource, findings: Findings): Promise<RealmSetup[]> {
+async function resolveRealms(input: ConfigInput, source: SealingSource, findings: Findings): Promise<RealmSetup[]> {
   const setups: RealmSetup[] = []
   for (const [index, realm] of input.realms.entries()) {
     const setup = await resolveRealm(realm, `realms[${index}]`, source, findings)
@@ -105,6 +111,11 @@ async function resolveRealms(input: ConfigInput, source: SecretSource, findings:
 }
 
 function checkIssuers(setups: readonly RealmSetup[], { mistakes }: Findings): void {
+  for (const [index, { realm }] of setups.entries()) {
+    const own = realm.trustedIssuers.findIndex((one) => one.issuer === realm.issuer)
+    const path = `realms[${index}].trustedIssuers[${own}].issuer`
+    if (own >= 0) mistakes.push({ path, message: "is the realm's own: its tokens are no proof of a workload, so trust another issuer" })
+  }
   // Default issuers differ as their realms' ids do, so a repetition involves one that was written.
   const ids = new Set(setups.map((one) => one.realm.id))
   if (ids.size < setups.length) return

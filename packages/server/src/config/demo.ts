@@ -10,11 +10,12 @@ export interface DemoOptions {
   readonly issuers?: 'local' | 'pages'
 }
 
-/** The pages' example secrets and passwords. No other configuration may use them. */
+/** The pages' example secrets and passwords, and one of our own for Wych's user. No other configuration may use them. */
 export const DEMO_SECRETS = {
   willba: 'YOUR_CLIENT_SECRET',
   partner: 'supxxxxxxxxret',
   partnerApiKey: 'demo-wych-api-key',
+  partnerPassword: 'wych-password',
   wogeezPassword: 'your-password',
   wave: 'the-secret-id',
   webcommander: '14e72a77d9125429b0c514010ddb0e46',
@@ -58,10 +59,11 @@ function api(realm: RealmInput, upstream: string): ApiInput {
 
 // Passwords are hashed beforehand: argon2id at start would cost more than all the rest of it.
 const YOUR_PASSWORD = '$argon2id$v=19$m=19456,t=2,p=1$jAfkuI3aPsOZPcVINFHotQ$36gwNN9HtwHwncE5Y9KNwuHxFSJ3roU6liMyx+PjCDs'
+const WYCH_PASSWORD = '$argon2id$v=19$m=19456,t=2,p=1$WAoptRfCguXieXqPODkm7g$nfLZ+ZTS8skbK+TEMlkie66kvp7t8koKYQKObVmBJ1A'
 const WEBCOMMANDER_PASSWORD = '$argon2id$v=19$m=19456,t=2,p=1$Da/hhieBPW58TCjopGCEIA$6QCk+1LfewRuF8vJ/Xa2Vf3AYJpa7Q3mDujdqJ3nT2Y'
 
 /** The same for their hashes: no other configuration may hold one. */
-export const DEMO_PASSWORD_HASHES: readonly string[] = [YOUR_PASSWORD, WEBCOMMANDER_PASSWORD]
+export const DEMO_PASSWORD_HASHES: readonly string[] = [YOUR_PASSWORD, WYCH_PASSWORD, WEBCOMMANDER_PASSWORD]
 
 const willba: RealmInput = {
   id: 'willba',
@@ -101,16 +103,30 @@ const partner: RealmInput = {
   ],
   scopes: ['EXECUTE:TOKEN_EXCHANGE', 'READ:APP_USERS'],
   audiences: ['https://api.wych.app'],
+  // "Excessive use of the /token endpoint may result in unsuccessful requests."
+  plan: { rate: { limit: 600, per: '1m', burst: 6000 } },
   accessTokenLifetime: 900,
   clients: [
     {
       clientId: 'client_123456789',
       displayName: 'Wych partner',
       secret: { hash: secretHash(DEMO_SECRETS.partner) },
+      grants: ['client_credentials', 'token_exchange'],
       scopes: ['EXECUTE:TOKEN_EXCHANGE', 'READ:APP_USERS'],
+      // What the first of its scopes is for: with a token of the app's user it gets one to read as that user, and no more.
+      exchanges: [{ subjectClients: ['wych-app'], actorScope: 'EXECUTE:TOKEN_EXCHANGE', scopes: ['READ:APP_USERS'] }],
       apiKeys: [{ id: 'demo', key: { hash: secretHash(DEMO_SECRETS.partnerApiKey) }, displayName: 'Dashboard key' }],
     },
+    // Not on the page: the app whose users' tokens are exchanged.
+    {
+      clientId: 'wych-app',
+      displayName: 'Wych app',
+      public: true,
+      grants: ['password'],
+      scopes: ['READ:APP_USERS'],
+    },
   ],
+  users: [{ username: 'wych-user', password: { hash: WYCH_PASSWORD }, claims: { name: 'Wych User', email: 'wych-user@example.com' } }],
 }
 
 const wogeez: RealmInput = {

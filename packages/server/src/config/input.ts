@@ -1,8 +1,8 @@
 // The configuration as an operator writes it, in TypeScript or JSON: short, with defaults. schema.ts holds a file to it,
 // realm.ts, client.ts and api.ts resolve it.
 import type { DialectDocument } from '@countersign/protocol/dialect/dialect'
-import type { GrantType } from '@countersign/protocol/oauth/grant_type'
 import type { ClientAuthMethod, TokenFormat } from '../model/client.ts'
+import type { GrantName } from './grant_name.ts'
 
 /**
  * Where a secret comes from. Never the secret itself.
@@ -16,7 +16,7 @@ export type SecretRef = { readonly env: string } | { readonly file: string } | {
 type Lifetime = number | string
 
 /** A number of fresh tokens in each stretch of the calendar. */
-interface QuotaInput {
+export interface QuotaInput {
   readonly limit: number
   /** Default: month. */
   readonly per?: 'month' | 'day' | 'hour'
@@ -28,8 +28,65 @@ interface QuotaInput {
   readonly warnAt?: readonly number[]
 }
 
+/** How often the token endpoint may be asked. */
+export interface RateInput {
+  /** Fresh tokens in each `per`, spread evenly; a token served again costs a tenth. */
+  readonly limit: number
+  /** At most 1 day. Default: 1 minute. */
+  readonly per?: Lifetime
+  /** So many at once; default: `limit`. */
+  readonly burst?: number
+}
+
 export interface PlanInput {
+  /** Default: as many as asked for. */
   readonly tokens?: QuotaInput
+  /** Default: as often as wished. */
+  readonly rate?: RateInput
+}
+
+/**
+ * Whether the same request gets the token it already has. `false`: never. A number: while it has that share of its life left, above 0 and
+ * at most 1. `true`: 0.5.
+ */
+export type ReuseInput = boolean | number
+
+/** What tokens a client may turn into narrower ones of its own (RFC 8693). */
+interface ExchangeInput {
+  /** Clients of the realm whose users' tokens may come; default: all of them. */
+  readonly subjectClients?: readonly string[]
+  /** Scope the actor's token must have; default: none. */
+  readonly actorScope?: string
+  /** Default: the client's. */
+  readonly audiences?: readonly string[]
+  /** Default: the client's. */
+  readonly scopes?: readonly string[]
+}
+
+/** A foreign workload that may act as a client (RFC 7523). */
+interface WorkloadInput {
+  /** One of the realm's trustedIssuers. */
+  readonly issuer: string
+  /** `sub` of its tokens: `repo:acme/shop:ref:refs/heads/main`, or with a `*` at its end that stands for anything. */
+  readonly subject: string
+  /** Further claims that must be there with exactly this value; default: none. */
+  readonly claims?: Readonly<Record<string, string | number | boolean>>
+}
+
+export interface TrustedIssuerInput {
+  /** https, or http on loopback; compared with `iss` as plain text. */
+  readonly issuer: string
+  /** Default: `{issuer}/.well-known/jwks.json`. */
+  readonly jwksUri?: string
+  /** What `aud` must hold; default: this realm's issuer. */
+  readonly audience?: string
+}
+
+export interface KeyRotationInput {
+  /** `false`: only by command. Default: 30 days. */
+  readonly every?: Lifetime | false
+  /** A new key is published so long before it signs, shorter than `every`; default: 1 day. */
+  readonly publishAhead?: Lifetime
 }
 
 export interface ApiKeyInput {
@@ -49,10 +106,16 @@ export interface ClientInput {
   readonly secrets?: readonly SecretRef[]
   /** A client that can keep no secret (a page, an app on a phone). */
   readonly public?: boolean
-  /** Default: client_secret_basic and client_secret_post; none for a public client. */
+  /**
+   * Default: client_secret_basic and client_secret_post with a secret, private_key_jwt with public keys, none for a public client.
+   * client_secret_jwt is never there by default: it needs the secret by `env` or `file`, and a masterKey that it is sealed under.
+   */
   readonly authMethods?: readonly ClientAuthMethod[]
-  /** Default: client_credentials. */
-  readonly grants?: readonly GrantType[]
+  /** Public keys of a client that signs assertions (private_key_jwt): 1 to 20 JSON Web Keys, or the URL of its JWK Set. */
+  readonly jwks?: { readonly keys: readonly unknown[] }
+  readonly jwksUri?: string
+  /** `token_exchange` and `jwt_bearer` are short for the names on the wire. Default: client_credentials. */
+  readonly grants?: readonly GrantName[]
   /** Scopes it may ask for; default: none. */
   readonly scopes?: readonly string[]
   /** Scopes it gets when it asks for none; default: all of `scopes`. */
@@ -67,6 +130,14 @@ export interface ClientInput {
   readonly accessTokenLifetime?: Lifetime
   /** Default: the realm's. */
   readonly plan?: PlanInput
+  /** Default: the realm's. */
+  readonly reuse?: ReuseInput
+  /** Default: none. */
+  readonly exchanges?: readonly ExchangeInput[]
+  /** Default: none. */
+  readonly workloads?: readonly WorkloadInput[]
+  /** `required`: tokens only with a DPoP proof (RFC 9449). Default: optional. */
+  readonly dpop?: 'optional' | 'required'
   /** May call the introspection endpoint for tokens of other clients: a resource server. Default: false. */
   readonly introspects?: boolean
   readonly apiKeys?: readonly ApiKeyInput[]
@@ -101,7 +172,7 @@ export interface RealmInput {
   /** JWS algorithm of new signing keys; default: the first dialect's. */
   readonly algorithm?: string
   /** Grants that the realm offers at all; default: those of its clients. */
-  readonly grants?: readonly GrantType[]
+  readonly grants?: readonly GrantName[]
   readonly scopes?: readonly string[]
   readonly audiences?: readonly (string | AudienceInput)[]
   /** Default: 15 minutes. */
@@ -110,6 +181,11 @@ export interface RealmInput {
   readonly refreshTokenLifetime?: Lifetime
   /** What each client may have that has no plan of its own; default: no limit. */
   readonly plan?: PlanInput
+  /** For each client that says nothing else. Default: false. */
+  readonly reuse?: ReuseInput
+  /** Issuers whose tokens may prove who a workload is; default: none. */
+  readonly trustedIssuers?: readonly TrustedIssuerInput[]
+  readonly keyRotation?: KeyRotationInput
   readonly clients: readonly ClientInput[]
   readonly users?: readonly UserInput[]
 }
@@ -141,6 +217,13 @@ export interface ApiInput {
   readonly credentials?: 'pass' | 'strip'
 }
 
+interface AuditInput {
+  /** Whether each token leaves a row. Default: true with a data folder, false in memory. */
+  readonly tokens?: boolean
+  /** How long rows are kept; default: 400 days. */
+  readonly keep?: Lifetime
+}
+
 interface ListenInput {
   /** Default: 127.0.0.1. */
   readonly host?: string
@@ -156,8 +239,9 @@ export interface ConfigInput {
   readonly listen?: ListenInput
   /** Folder of the database file; a relative path starts at the configuration file's folder. Default: state in memory. */
   readonly data?: string
-  /** 32 bytes as base64url, base64 or hex; signing keys are sealed under it. */
+  /** 32 bytes as base64url, base64 or hex; signing keys are sealed under it, and secrets of clients with client_secret_jwt. */
   readonly masterKey?: { readonly env: string } | { readonly file: string }
+  readonly audit?: AuditInput
   readonly realms: readonly RealmInput[]
   readonly apis?: readonly ApiInput[]
 }

@@ -11,15 +11,19 @@ import type { RealmSetup } from '../model/configuration.ts'
 import type { Audience, Realm } from '../model/realm.ts'
 import type { User } from '../model/user.ts'
 import type { ClientSetup, RealmFacts } from './client.ts'
-import { DEFAULT_GRANTS, resolveClient } from './client.ts'
+import { grantsOf, resolveClient } from './client.ts'
+import type { SealingSource } from './client_auth.ts'
 import { dialectCollisions } from './dialect.ts'
 import type { Findings } from './error.ts'
 import { findTwice } from './error.ts'
+import { readGrantNames } from './grant_name.ts'
 import type { RealmInput, UserInput } from './input.ts'
+import { resolveKeyRotation } from './key_rotation.ts'
 import { lifetime } from './lifetime.ts'
-import { resolvePlan } from './plan.ts'
+import { resolvePlan, resolveReuse } from './plan.ts'
 import type { SecretSource } from './secret.ts'
 import { readPasswordHash } from './secret.ts'
+import { resolveTrustedIssuers } from './trusted_issuer.ts'
 import { issuerProblem } from './url.ts'
 
 const ACCESS_TOKEN_LIFETIME = 900
@@ -29,7 +33,7 @@ const REFRESH_TOKEN_LIFETIME = 30 * 86_400
 export async function resolveRealm(
   input: RealmInput,
   path: string,
-  source: SecretSource,
+  source: SealingSource,
   findings: Findings,
 ): Promise<RealmSetup | undefined> {
   const dialects = resolveDialects(input, path, findings)
@@ -42,9 +46,12 @@ export async function resolveRealm(
     hosts: (input.hosts ?? []).map((host) => host.toLowerCase()),
     dialects,
     algorithm: resolveAlgorithm(input.algorithm ?? first.claims.algorithm, path, findings),
-    grants: input.grants ?? grantsOf(input),
+    grants: input.grants === undefined ? grantsOfClients(input) : [...new Set(readGrantNames(input.grants))],
     ...resolveAudiences(input),
     plan: resolvePlan(input.plan),
+    reuse: resolveReuse(input.reuse ?? false),
+    trustedIssuers: resolveTrustedIssuers(input.trustedIssuers ?? [], path, findings),
+    keyRotation: resolveKeyRotation(input.keyRotation, path, findings),
     accessTokenLifetime: lifetime(input.accessTokenLifetime ?? ACCESS_TOKEN_LIFETIME),
     refreshTokenLifetime: lifetime(input.refreshTokenLifetime ?? REFRESH_TOKEN_LIFETIME),
   }
@@ -106,8 +113,8 @@ function resolveAlgorithm(name: string, path: string, { mistakes }: Findings): A
 }
 
 /** Those that a client of it may use. */
-function grantsOf({ clients }: RealmInput): readonly GrantType[] {
-  const used = new Set(clients.flatMap((one) => one.grants ?? DEFAULT_GRANTS))
+function grantsOfClients({ clients }: RealmInput): readonly GrantType[] {
+  const used = new Set(clients.flatMap(grantsOf))
   return GRANT_TYPES.filter((one) => used.has(one))
 }
 
@@ -124,10 +131,11 @@ async function resolveClients(
   input: RealmInput,
   path: string,
   realm: Realm,
-  source: SecretSource,
+  source: SealingSource,
   findings: Findings,
 ): Promise<ClientSetup[]> {
-  const facts: RealmFacts = { ...realm, audiences: realm.audiences.map((one) => one.identifier) }
+  const clientIds = input.clients.map((one) => one.clientId)
+  const facts: RealmFacts = { ...realm, audiences: realm.audiences.map((one) => one.identifier), clientIds }
   const clients: ClientSetup[] = []
   for (const [index, one] of input.clients.entries())
     clients.push(await resolveClient(one, `${path}.clients[${index}]`, facts, source, findings))

@@ -2,12 +2,12 @@
 // Loaded only when there is a configuration to check: it costs 50 ms that the demo need not wait for.
 import type { Problem } from '@countersign/protocol/dialect/shape'
 import { isPlainObject, json } from '@countersign/protocol/dialect/shape'
-import { GRANT_TYPES } from '@countersign/protocol/oauth/grant_type'
 import { isScopeToken } from '@countersign/protocol/oauth/scope'
 import { z } from 'zod'
 import { MAX_ACCESS_TOKEN_LIFETIME } from '../model/realm.ts'
 import { isTimeZone } from '../model/window.ts'
 import { ConfigError } from './error.ts'
+import { GRANT_NAMES } from './grant_name.ts'
 import type { ConfigInput } from './input.ts'
 import { lifetime, moment } from './lifetime.ts'
 import { schemaLines } from './schema_error.ts'
@@ -90,6 +90,10 @@ const whole = (least: number, most: number) =>
     error: `must be a whole number from ${least} to ${most}`,
   })
 
+const grants = z.array(z.enum(GRANT_NAMES))
+const MOST_RULES = 100
+const rules = <Rule extends z.ZodType>(rule: Rule) => z.array(rule).max(MOST_RULES, { error: `must have at most ${MOST_RULES} entries` })
+
 const plan = object({
   tokens: object({
     limit: whole(0, 1_000_000_000),
@@ -98,6 +102,47 @@ const plan = object({
     mode: z.enum(['enforce', 'warn']).optional(),
     warnAt: z.array(whole(1, 100)).optional(),
   }).optional(),
+  rate: object({
+    limit: whole(1, 1_000_000),
+    per: seconds(86_400, 'at most 1 day').optional(),
+    burst: whole(1, 1_000_000).optional(),
+  }).optional(),
+})
+
+const reuse = z.custom<boolean | number>((value) => typeof value === 'boolean' || (typeof value === 'number' && value > 0 && value <= 1), {
+  error: 'must be true, false or the share of its life a token must still have, above 0 and at most 1',
+})
+
+const exchange = object({
+  subjectClients: z.array(z.string()).min(1, { error: 'must have an entry; leave it out for every client' }).optional(),
+  actorScope: scope.optional(),
+  audiences: z.array(identifier).min(1, { error: "must have an entry; leave it out for the client's" }).optional(),
+  scopes: z.array(scope).optional(),
+})
+
+const workload = object({
+  issuer: z.string(),
+  subject: text(/^[^\p{Cc}]{1,512}$/u, 'a text of 1 to 512 characters'),
+  claims: z.record(text(/^[^\p{Cc}]{1,256}$/u, 'named by 1 to 256 characters'), z.union([z.string(), z.number(), z.boolean()])).optional(),
+})
+
+const trustedIssuer = object({ issuer: url, jwksUri: url.optional(), audience: identifier.optional() })
+
+const rotationTime = z.custom<number | string>((value) => lifetime(value) >= 60, {
+  error: "must be whole seconds or a text like '12h' or '30d', at least 1 minute and at most 10 years",
+})
+const keyRotation = object({
+  every: z
+    .custom<number | string | false>((value) => value === false || lifetime(value) >= 60, {
+      error: "must be false, whole seconds or a text like '12h' or '30d', at least 1 minute and at most 10 years",
+    })
+    .optional(),
+  publishAhead: rotationTime.optional(),
+})
+
+const jwks = object({
+  // Each is read as a key where it is resolved. What is wrong with one is told without quoting it: it may be a private key.
+  keys: z.array(z.unknown()).min(1, { error: 'must have an entry' }).max(20, { error: 'must have at most 20 entries' }),
 })
 
 const client = object({
@@ -107,10 +152,12 @@ const client = object({
   secrets: z.array(secret).optional(),
   public: z.boolean().optional(),
   authMethods: z
-    .array(z.enum(['client_secret_basic', 'client_secret_post', 'none']))
+    .array(z.enum(['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none']))
     .min(1, { error: 'must have an entry' })
     .optional(),
-  grants: z.array(z.enum(GRANT_TYPES)).optional(),
+  jwks: jwks.optional(),
+  jwksUri: url.optional(),
+  grants: grants.optional(),
   scopes: z.array(scope).optional(),
   defaultScopes: z.array(scope).optional(),
   audiences: z.array(identifier).optional(),
@@ -118,6 +165,10 @@ const client = object({
   tokenFormat: z.enum(['jwt', 'opaque']).optional(),
   accessTokenLifetime: accessTokenLifetime.optional(),
   plan: plan.optional(),
+  reuse: reuse.optional(),
+  exchanges: rules(exchange).optional(),
+  workloads: rules(workload).optional(),
+  dpop: z.enum(['optional', 'required']).optional(),
   introspects: z.boolean().optional(),
   apiKeys: z.array(apiKey).optional(),
 })
@@ -140,12 +191,15 @@ const realm = object({
     .optional(),
   verbatim: z.boolean().optional(),
   algorithm: z.string().optional(),
-  grants: z.array(z.enum(GRANT_TYPES)).optional(),
+  grants: grants.optional(),
   scopes: z.array(scope).optional(),
   audiences: z.array(z.union([identifier, object({ identifier, scopes: z.array(scope).optional() })])).optional(),
   accessTokenLifetime: accessTokenLifetime.optional(),
   refreshTokenLifetime: refreshTokenLifetime.optional(),
   plan: plan.optional(),
+  reuse: reuse.optional(),
+  trustedIssuers: rules(trustedIssuer).optional(),
+  keyRotation: keyRotation.optional(),
   clients: z.array(client),
   users: z.array(user).optional(),
 })
@@ -177,6 +231,7 @@ const configSchema = object({
   listen: object({ host: z.string().optional(), port: port.optional(), managementPort: port.optional() }).optional(),
   data: path.optional(),
   masterKey: secretRef('env', 'file').optional(),
+  audit: object({ tokens: z.boolean().optional(), keep: seconds(Number.POSITIVE_INFINITY, 'at most 10 years').optional() }).optional(),
   realms: z.array(realm).min(1, { error: 'must have an entry: `countersign init` writes a first one' }),
   apis: z.array(api).optional(),
 })

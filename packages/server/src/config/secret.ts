@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { decodeBase64url } from '@countersign/protocol/jose/base64url'
 import { hashPassword, isPasswordHash, MAX_PASSWORD_LENGTH } from '../issue/password.ts'
+import { checkCredential } from '../model/credential.ts'
 import { secretHash } from '../model/secret_hash.ts'
 import { DEMO_PASSWORD_HASHES, DEMO_SECRETS } from './demo.ts'
 import type { Findings } from './error.ts'
@@ -23,18 +24,33 @@ const SHORT = 16
 const MAX_LENGTH = 1024
 const MAX_FILE_BYTES = 8192
 
-/** `sha256:...` of a client secret or API key; undefined after a mistake. */
-export async function readSecretHash(ref: SecretRef, path: string, source: SecretSource, findings: Findings): Promise<string | undefined> {
-  if ('hash' in ref) return checkedSecretHash(ref.hash, path, source, findings)
+export interface ReadSecret {
+  /** `sha256:...` */
+  readonly hash: string
+  /** The secret itself, not to be kept; null where the configuration has its hash only. */
+  readonly text: string | null
+}
+
+/** A client secret or API key; undefined after a mistake. */
+export async function readSecret(ref: SecretRef, path: string, source: SecretSource, findings: Findings): Promise<ReadSecret | undefined> {
+  if ('hash' in ref) {
+    const hash = checkedSecretHash(ref.hash, path, source, findings)
+    return hash === undefined ? undefined : { hash, text: null }
+  }
   const text = await readText(ref, path, source, findings)
   if (text === undefined) return undefined
+  if (checkCredential(text) === 'damaged') {
+    findings.mistakes.push({ path, message: 'is mistyped or cut short (its checksum does not match): copy it again, whole' })
+    return undefined
+  }
   if (text.length < SHORT && !source.demo) {
     findings.warnings.push({
       path,
       message: `has fewer than ${SHORT} characters: a random secret of 256 bits comes from \`countersign init\``,
     })
   }
-  return checkedSecretHash(secretHash(text), path, source, findings)
+  const hash = checkedSecretHash(secretHash(text), path, source, findings)
+  return hash === undefined ? undefined : { hash, text }
 }
 
 /** `$argon2id$...` of a person's password; undefined after a mistake. */
@@ -60,21 +76,21 @@ export async function readPasswordHash(
   return await hashPassword(text)
 }
 
-/** The 32 bytes of a master key. */
+/** The 32 bytes of a master key; undefined after a mistake. */
 export async function readMasterKey(
   ref: Exclude<SecretRef, { hash: string }>,
   source: SecretSource,
   findings: Findings,
-): Promise<Uint8Array | null> {
+): Promise<Uint8Array | undefined> {
   const text = await readText(ref, 'masterKey', source, findings)
-  if (text === undefined) return null
+  if (text === undefined) return undefined
   const bytes = /^[0-9a-fA-F]{64}$/.test(text) ? Buffer.from(text, 'hex') : base64(text)
   if (bytes?.length === 32) return bytes
   findings.mistakes.push({
     path: 'masterKey',
     message: 'must be 32 bytes as base64url, base64 or hex, as `openssl rand -hex 32` prints them',
   })
-  return null
+  return undefined
 }
 
 function base64(text: string): Buffer | undefined {

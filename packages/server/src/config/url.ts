@@ -33,6 +33,16 @@ export function issuerProblem(text: string, demo: boolean): string | undefined {
   return undefined
 }
 
+/** What is wrong with the URL of a JWK Set, as the rest of a sentence; undefined: nothing. RFC 8414 section 2 wants https. */
+export function jwksUriProblem(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !/^https?:\/\//.test(text)) return 'must be a URL like https://login.example.com/.well-known/jwks.json'
+  if (text.includes('#')) return 'must have no fragment'
+  if (url.username || url.password) return 'must hold no credentials'
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) return 'must begin with https:// (http:// is for loopback only)'
+  return undefined
+}
+
 /** What is wrong with an upstream, as the rest of a sentence; undefined: nothing. */
 export function upstreamProblem(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined

@@ -4,11 +4,15 @@ import type { WireRequest, WireResponse } from '@countersign/protocol/dialect/me
 import type { Ledger } from '../model/ledger.ts'
 import type { Realm } from '../model/realm.ts'
 import type { Store } from '../model/store.ts'
+import type { AccessTokenDraft } from '../model/token.ts'
 import type { Directory } from './directory.ts'
 import type { KeyRing } from './keys/key_ring.ts'
 import type { SigningQueue } from './mint/signing_queue.ts'
 import type { Random } from './random.ts'
 import type { RevocationList } from './revocation_list.ts'
+import type { SecretUses } from './secret_uses.ts'
+import type { Throttle } from './throttle.ts'
+import type { TrustedKeys } from './trusted_keys.ts'
 
 /** Checks a person's password; undefined does the same work against nobody's hash and is false. */
 interface Passwords {
@@ -23,6 +27,15 @@ export interface Issuance {
   readonly revocations: RevocationList
   readonly signing: SigningQueue
   readonly passwords: Passwords
+  readonly throttle: Throttle
+  readonly secretUses: SecretUses
+  /** Tokens that are being made for reuse right now, by what they mean. */
+  readonly flights: Map<string, Promise<AccessTokenDraft>>
+  readonly trustedKeys: TrustedKeys
+  /** Opens what is sealed (client secrets for client_secret_jwt); null: nothing is. 32 bytes. */
+  readonly masterKey: Uint8Array | null
+  /** Whether each token leaves an audit row. */
+  readonly auditTokens: boolean
   readonly random: Random
   /** Tells the operator one sentence that is no error. */
   readonly notice: (sentence: string) => void

@@ -34,6 +34,11 @@ export async function findAccessToken(context: RealmContext, text: string): Prom
   return { kind: 'access_token', clientId, claims }
 }
 
+/** Whether a token works only together with its key (RFC 9449 section 6). */
+export function isBound(claims: Readonly<Record<string, unknown>>): boolean {
+  return claims['cnf'] !== undefined
+}
+
 async function findRefreshToken(context: RealmContext, text: string): Promise<LiveToken | undefined> {
   const found = await context.store.refreshTokens.find(context.realm.id, secretHash(text))
   if (found?.usedAt !== null || found.revokedAt !== null || found.token.expiresAt <= context.now()) return undefined

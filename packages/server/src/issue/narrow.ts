@@ -6,10 +6,17 @@ import { readScope } from '@countersign/protocol/oauth/scope'
 import type { Authorization, Grantable } from '../model/authorization.ts'
 import type { Realm } from '../model/realm.ts'
 
-/** @throws OAuthError invalid_scope, invalid_target */
-export function narrow(realm: Realm, authorization: Authorization, parameters: Parameters): Grantable {
+/** @throws OAuthError invalid_scope, invalid_target; invalid_grant for a refresh token that is bound to another key. @param binding thumbprint of the key that was proven; null for a bearer token */
+export function narrow(realm: Realm, authorization: Authorization, parameters: Parameters, binding: string | null): Grantable {
+  checkBinding(authorization, binding)
   const audience = narrowAudience(realm, authorization, parameters)
-  return { authorization, audience, scope: narrowScope(realm, authorization, audience, parameters) }
+  return { authorization, audience, scope: narrowScope(realm, authorization, audience, parameters), binding }
+}
+
+/** RFC 9449 section 5: the refresh token of a public client works only together with the key it was given to. */
+function checkBinding({ refresh }: Authorization, binding: string | null): void {
+  if (typeof refresh === 'string' || refresh.family.binding === null || refresh.family.binding === binding) return
+  throw new OAuthError('invalid_grant', 'The refresh token is bound to a key: send a DPoP proof by that key.')
 }
 
 function narrowAudience(realm: Realm, authorization: Authorization, parameters: Parameters): readonly string[] {
@@ -23,7 +30,8 @@ function narrowAudience(realm: Realm, authorization: Authorization, parameters: 
   return asked
 }
 
-function askedAudiences(parameters: Parameters): readonly string[] {
+/** The APIs that a request names by `audience` or `resource`; none: it leaves the choice to us. @throws OAuthError invalid_target */
+export function askedAudiences(parameters: Parameters): readonly string[] {
   const audience = parameters.get('audience')
   const resource = parameters.get('resource')
   const asked = new Set<string>()

@@ -2,6 +2,7 @@
 
 import type { AccessTokenStore } from '../model/store.ts'
 import type { NumberedRevocation, Revocation } from '../model/token.ts'
+import { credentialOf } from '../model/token.ts'
 
 const PAGE = 1000
 
@@ -17,9 +18,16 @@ export class RevocationList {
 
   isRevoked(realmId: string, jti: string | undefined, sid: string | undefined): boolean {
     if (this.#ends.size === 0) return false
+    if (sid !== undefined && this.#ends.has(`${realmId}\nfamily\n${sid}`)) return true
+    // A token got by exchange names the one it hangs on as its sid, if that has no family.
+    return this.#isNamed(realmId, jti) || this.#isNamed(realmId, sid)
+  }
+
+  #isNamed(realmId: string, jti: string | undefined): boolean {
+    if (jti === undefined) return false
+    const credential = credentialOf(jti)
     return (
-      (jti !== undefined && this.#ends.has(`${realmId}\njti\n${jti}`)) ||
-      (sid !== undefined && this.#ends.has(`${realmId}\nfamily\n${sid}`))
+      this.#ends.has(`${realmId}\njti\n${jti}`) || (credential !== undefined && this.#ends.has(`${realmId}\ncredential\n${credential}`))
     )
   }
 

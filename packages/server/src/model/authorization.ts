@@ -18,6 +18,20 @@ export interface Authorization {
   readonly defaultAudiences: readonly string[]
   /** `none`: no refresh token; `start`: a new family; otherwise the used token, whose family goes on. */
   readonly refresh: 'none' | 'start' | FoundRefreshToken
+  /** Set by token exchange (RFC 8693): the token has an `act`, ends with the one it was exchanged for, and is never served again. */
+  readonly exchange?: Exchange
+  /** Whose word the authorization rests on, for the audit row: a foreign workload, the token that was exchanged. Names only. */
+  readonly provenance?: Readonly<Record<string, string>>
+}
+
+/** What a token got by exchange owes to the tokens it was exchanged for. */
+interface Exchange {
+  /** `act` of the new token: who acts for the subject, with the actors before it nested inside. RFC 8693 section 4.1. */
+  readonly act: Readonly<Record<string, unknown>>
+  /** Epoch seconds: the subject's token ends then, and so does the new one at the latest. */
+  readonly expiresAt: number
+  /** Refresh family of the subject's token, or its `jti` if it has none, so that the new one dies with it. */
+  readonly sid: string | undefined
 }
 
 /** An authorization narrowed to what this request gets. */
@@ -26,4 +40,6 @@ export interface Grantable {
   readonly scope: readonly string[]
   /** At least one. */
   readonly audience: readonly string[]
+  /** Thumbprint of the DPoP key the token is bound to (RFC 9449 section 6); null: a bearer token. */
+  readonly binding: string | null
 }

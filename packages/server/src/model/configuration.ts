@@ -22,12 +22,20 @@ export interface ListenSettings {
   readonly publicUrl: string
 }
 
+interface AuditSettings {
+  /** Whether each token leaves a row. */
+  readonly tokens: boolean
+  /** Seconds that rows are kept. */
+  readonly keepSeconds: number
+}
+
 export interface Configuration {
   readonly listen: ListenSettings
   /** Folder of the SQLite file; null: state in memory. */
   readonly dataFolder: string | null
-  /** Key that signing keys are sealed under, 32 bytes; null: they are stored readable. */
+  /** Key that signing keys and the secrets of client_secret_jwt are sealed under, 32 bytes; null: signing keys are stored readable. */
   readonly masterKey: Uint8Array | null
+  readonly audit: AuditSettings
   readonly realms: readonly RealmSetup[]
   readonly apis: readonly Api[]
 }

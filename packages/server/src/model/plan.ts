@@ -17,7 +17,24 @@ export interface Quota {
   readonly warnAt: readonly number[]
 }
 
+/** How often the token endpoint may be asked: a sliding rate (model/rate.ts). A token served again costs a tenth of a fresh one. */
+export interface Rate {
+  /** Fresh tokens in `seconds`, spread evenly. */
+  readonly limit: number
+  readonly seconds: number
+  /** So many at once, before the even spread begins; at least 1. */
+  readonly burst: number
+}
+
 export interface Plan {
   /** Fresh access tokens; null: as many as asked for. */
   readonly tokens: Quota | null
+  /** null: as often as wished. */
+  readonly rate: Rate | null
+}
+
+/** Whether the same request gets the token it already has. */
+export interface Reuse {
+  /** Share of its life, above 0 and at most 1, that a token must still have to be served again; 'off': every request gets a fresh one. */
+  readonly share: number | 'off'
 }

@@ -3,7 +3,7 @@
 import type { Dialect } from '@countersign/protocol/dialect/dialect'
 import type { AlgorithmName } from '@countersign/protocol/jose/algorithm'
 import type { GrantType } from '@countersign/protocol/oauth/grant_type'
-import type { Plan } from './plan.ts'
+import type { Plan, Reuse } from './plan.ts'
 
 /** Seconds that an access token may live at most: revocations are kept that long. */
 export const MAX_ACCESS_TOKEN_LIFETIME = 31 * 86_400
@@ -14,6 +14,24 @@ export interface Audience {
   readonly identifier: string
   /** Scopes this audience understands; empty: the realm's scopes apply. */
   readonly scopes: readonly string[]
+}
+
+/** Somebody else's issuer whose tokens this realm takes as a workload's proof of who it is. RFC 7523 section 3. */
+export interface TrustedIssuer {
+  /** Compared with `iss` as a plain string. */
+  readonly issuer: string
+  /** https, or http on loopback. */
+  readonly jwksUri: string
+  /** What `aud` of its tokens must hold; null: this realm's issuer. */
+  readonly audience: string | null
+}
+
+/** When signing keys change by themselves. Seconds. */
+export interface KeyRotation {
+  /** Between two keys' first use; null: only by command. */
+  readonly every: number | null
+  /** A new key is published so long before it signs, so that every verifier has fetched it. */
+  readonly publishAhead: number
 }
 
 export interface Realm {
@@ -35,6 +53,9 @@ export interface Realm {
   readonly audiences: readonly Audience[]
   /** What each of its clients may have that has no plan of its own; null: as much as it asks for. */
   readonly plan: Plan | null
+  readonly reuse: Reuse
+  readonly trustedIssuers: readonly TrustedIssuer[]
+  readonly keyRotation: KeyRotation
   /** Lifetime of access tokens in seconds, at most MAX_ACCESS_TOKEN_LIFETIME. */
   readonly accessTokenLifetime: number
   /** Lifetime of an unused refresh token in seconds. */

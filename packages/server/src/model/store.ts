@@ -5,11 +5,15 @@
 // - Writes asked for in one event-loop turn may commit together; one that fails does not spoil the others.
 // - No read-modify-write by the caller: where two requests race, one conditional statement decides by its row count.
 // - An acknowledged write is seen by every later read, of any process.
+// - A write that takes an Act leaves one audit row in the same transaction, if it changed anything.
 // - Times are epoch seconds given by the caller: an adapter never asks a clock.
 // - When the database cannot be reached or written, every method rejects with StoreUnavailable.
 import type { ApiKey } from './api_key.ts'
-import type { Client } from './client.ts'
+import type { Act, Audit, AuditEntry } from './audit.ts'
+import type { Client, ClientSecret } from './client.ts'
+import type { Issuing } from './issuing.ts'
 import type { Realm } from './realm.ts'
+import type { SecretUse } from './secret_use.ts'
 import type { SigningKey } from './signing_key.ts'
 import type { NumberedRevocation, OpaqueToken, RefreshFamily, RefreshToken, Revocation } from './token.ts'
 import type { User } from './user.ts'
@@ -24,9 +28,9 @@ export interface RealmStore {
   /** All realms, by id. */
   list(): Promise<Realm[]>
   /** Inserts or replaces. */
-  put(realm: Realm): Promise<void>
+  put(realm: Realm, act: Act): Promise<void>
   /** Removes the realm and all that is in it. */
-  remove(id: string): Promise<void>
+  remove(id: string, act: Act): Promise<void>
 }
 
 export interface ClientStore {
@@ -34,9 +38,34 @@ export interface ClientStore {
   /** Up to `limit` clients of the realm with a client id after `after` (exclusive; '' for the first page), by client id. */
   list(realmId: string, after: string, limit: number): Promise<Client[]>
   /** Inserts or replaces, secrets included. */
-  put(client: Client): Promise<void>
+  put(client: Client, act: Act): Promise<void>
   /** Removes the client, its secrets and its API keys. */
-  remove(realmId: string, clientId: string): Promise<void>
+  remove(realmId: string, clientId: string, act: Act): Promise<void>
+}
+
+/** Single secrets, changed without touching the rest of the client. Each answers false if the client or secret is unknown or was ended before. */
+export interface SecretStore {
+  /** Behind those it has. */
+  add(realmId: string, clientId: string, secret: ClientSecret, act: Act): Promise<boolean>
+  /** Adds `secret`, and lets every other that lives longer end at `othersEndAt`, in one transaction. */
+  rotate(realmId: string, clientId: string, secret: ClientSecret, othersEndAt: number, act: Act): Promise<boolean>
+  /** Ends one at `expiresAt`, unless it ends sooner. */
+  end(realmId: string, clientId: string, secretId: string, expiresAt: number, act: Act): Promise<boolean>
+  /**
+   * Ends one at once, and with it all it ever minted: records the Revocation `{kind: 'credential', expiresAt: accessTokensEnd}`, revokes its
+   * refresh families and empties its slots for reuse, in one transaction.
+   */
+  cut(realmId: string, clientId: string, secretId: string, accessTokensEnd: number, act: Act): Promise<boolean>
+  /** Adds counts, and keeps the later of two times with its address. Unknown secrets are left out. No change of configuration. */
+  noteUse(uses: readonly SecretUse[]): Promise<void>
+  /** Of one client's secrets; none for a secret that was never used. */
+  uses(realmId: string, clientId: string): Promise<readonly SecretUse[]>
+}
+
+/** One-time things, so that none works twice: assertions and proofs by their `jti`. */
+export interface ReplayStore {
+  /** True for the first to name it, false for every later one, whatever the process. `name` at most 200 characters, kept until `expiresAt`. */
+  claim(realmId: string, name: string, expiresAt: number): Promise<boolean>
 }
 
 export interface UserStore {
@@ -44,16 +73,16 @@ export interface UserStore {
   findByUsername(realmId: string, username: string): Promise<User | undefined>
   /** Up to `limit` users of the realm with a username after `after` (exclusive; '' for the first page), by username. */
   list(realmId: string, after: string, limit: number): Promise<User[]>
-  put(user: User): Promise<void>
-  remove(realmId: string, id: string): Promise<void>
+  put(user: User, act: Act): Promise<void>
+  remove(realmId: string, id: string, act: Act): Promise<void>
 }
 
 export interface ApiKeyStore {
   findByHash(realmId: string, hash: string): Promise<ApiKey | undefined>
   /** Keys of one client, by id. */
   list(realmId: string, clientId: string): Promise<ApiKey[]>
-  put(key: ApiKey): Promise<void>
-  remove(realmId: string, id: string): Promise<void>
+  put(key: ApiKey, act: Act): Promise<void>
+  remove(realmId: string, id: string, act: Act): Promise<void>
 }
 
 export interface SigningKeyStore {
@@ -63,10 +92,15 @@ export interface SigningKeyStore {
    * Stores the key unless the realm already has one of that algorithm that is not retired; true if it was stored.
    * Of several processes that start at once exactly one gets true.
    */
-  insertFirst(key: SigningKey): Promise<boolean>
-  insert(key: SigningKey): Promise<void>
-  retire(realmId: string, kid: string, retiredAt: number): Promise<void>
-  remove(realmId: string, kid: string): Promise<void>
+  insertFirst(key: SigningKey, act: Act): Promise<boolean>
+  /**
+   * Stores the key if the realm's newest key of that algorithm is still `predecessor`, so that of several processes that rotate at once one
+   * does; true if it was stored.
+   */
+  insertNext(key: SigningKey, predecessor: string, act: Act): Promise<boolean>
+  /** Signs no more from `retiredAt` on, still verifies; false if it is unknown or was retired before. */
+  retire(realmId: string, kid: string, retiredAt: number, act: Act): Promise<boolean>
+  remove(realmId: string, kid: string, act: Act): Promise<void>
 }
 
 export type FoundRefreshToken = {
@@ -78,31 +112,16 @@ export type FoundRefreshToken = {
   readonly revokedAt: number | null
 }
 
-/**
- * `rotated`: the token was live, is used up now, and its successor is stored.
- * `replayed`: it had been used before; the family is revoked in the same transaction.
- * `gone`: unknown, expired or its family revoked; nothing was stored.
- */
-export type Rotation = 'rotated' | 'replayed' | 'gone'
-
 export interface RefreshTokenStore {
-  /** Stores a new family with its first token. */
-  start(family: RefreshFamily, token: RefreshToken): Promise<void>
   find(realmId: string, hash: string): Promise<FoundRefreshToken | undefined>
-  /**
-   * Uses up the token `hash` and stores `successor` (of the same family), in one transaction decided by one conditional UPDATE.
-   * A replay revokes the family and records the Revocation `{kind: 'family', expiresAt: accessTokensEnd}` with it.
-   */
-  rotate(realmId: string, hash: string, successor: RefreshToken, now: number, accessTokensEnd: number): Promise<Rotation>
   /** Revokes the family and records the Revocation that kills its access tokens; false if it was revoked already or is unknown. */
-  revokeFamily(realmId: string, familyId: string, now: number, accessTokensEnd: number): Promise<boolean>
+  revokeFamily(realmId: string, familyId: string, now: number, accessTokensEnd: number, audit: AuditEntry): Promise<boolean>
 }
 
 export interface AccessTokenStore {
-  insertOpaque(token: OpaqueToken): Promise<void>
   findOpaque(realmId: string, hash: string): Promise<OpaqueToken | undefined>
-  /** Idempotent. */
-  revoke(revocation: Revocation): Promise<void>
+  /** Idempotent; the token is served again by no slot. The audit row is written the first time only. */
+  revoke(revocation: Revocation, audit: AuditEntry): Promise<void>
   /** Revocations with a sequence above `sequence`, in order, at most `limit`. */
   revocationsAfter(sequence: number, limit: number): Promise<NumberedRevocation[]>
 }
@@ -115,9 +134,13 @@ export interface Store {
   readonly signingKeys: SigningKeyStore
   readonly refreshTokens: RefreshTokenStore
   readonly accessTokens: AccessTokenStore
+  readonly secrets: SecretStore
+  readonly replays: ReplayStore
+  readonly issuing: Issuing
+  readonly audit: Audit
   /** Rises in the same transaction as every change of a realm, client, user, API key or signing key: caches ask it. */
   revision(): Promise<number>
-  /** Forgets what expired before `now` (tokens, families without tokens, revocations); rows removed. */
+  /** Forgets what expired before `now` (tokens, families without tokens, revocations, slots, one-time names, secrets 30 days after); rows removed. */
   sweep(now: number): Promise<number>
   /** Resolves if a write would succeed now. */
   ready(): Promise<void>

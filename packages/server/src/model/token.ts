@@ -22,8 +22,23 @@ export interface RefreshFamily {
   readonly audience: readonly string[]
   /** Name of the dialect that the first token was asked in. */
   readonly dialect: string
+  /** Id of the secret that the client proved itself with at the first grant; null for a client without secrets. */
+  readonly credential: string | null
+  /** Thumbprint of the DPoP key that every refresh must prove (RFC 9449 section 5); null: not bound. */
+  readonly binding: string | null
   /** Epoch seconds. */
   readonly createdAt: number
+}
+
+/** What an access token will say; not signed yet. */
+export interface AccessTokenDraft {
+  readonly jti: string
+  readonly claims: Readonly<Record<string, unknown>>
+  /** Epoch seconds. */
+  readonly issuedAt: number
+  readonly expiresAt: number
+  /** The token itself, if it is no JWT: nobody can read it. */
+  readonly opaque: string | undefined
 }
 
 /** An opaque (reference) access token. The token itself is never stored. */
@@ -37,10 +52,40 @@ export interface OpaqueToken {
   readonly expiresAt: number
 }
 
-/** One revoked thing: a single token by `jti`, or all access tokens of a refresh family by its id. */
+/**
+ * An access token that may be served again: what it says, never the bearer itself. Signed anew by a deterministic algorithm it is the same
+ * token to the byte.
+ */
+export interface ReusableToken {
+  readonly realmId: string
+  /** SHA-256 over all that shaped the token, base64url: see issue/reuse.ts. */
+  readonly meaning: string
+  readonly clientId: string
+  /** Id of the secret it was minted by; null for a client without secrets. */
+  readonly credential: string | null
+  readonly jti: string
+  readonly claims: Readonly<Record<string, unknown>>
+  /** Epoch seconds. */
+  readonly expiresAt: number
+  /** Epoch seconds: from then on it has less than the share of its life left that is asked for, and is not served again. */
+  readonly reusableUntil: number
+}
+
+/** The names inside a `jti`: what minted the token stands before the dot, so that one revocation reaches all that it minted. */
+export function writeTokenId(credential: string | null, id: string): string {
+  return credential === null ? id : `${credential}.${id}`
+}
+
+/** Id of the secret that the token was minted by, if its `jti` names one. */
+export function credentialOf(jti: string): string | undefined {
+  const dot = jti.lastIndexOf('.')
+  return dot < 0 ? undefined : jti.slice(0, dot)
+}
+
+/** One revoked thing: a single token by `jti`, all access tokens of a refresh family by its id, or all that a secret minted by the secret's. */
 export interface Revocation {
   readonly realmId: string
-  readonly kind: 'jti' | 'family'
+  readonly kind: 'jti' | 'family' | 'credential'
   readonly value: string
   /** Epoch seconds after which nothing it names can be alive, so that it may be forgotten. */
   readonly expiresAt: number

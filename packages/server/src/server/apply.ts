@@ -1,65 +1,130 @@
-// Brings the store to what the configuration says: puts what is new or changed, removes clients, users and keys it no longer has.
-// A realm that is no longer configured is not served, but its keys and tokens stay: an omission must not destroy them.
+// Brings the store to what the configuration says: puts what is new or changed, removes what it no longer has. What a command made or ended
+// stays as it is. A realm that is no longer configured is not served, but its keys and tokens stay: an omission must not destroy them.
+// docs/decisions/0007.
 import { isDeepStrictEqual } from 'node:util'
+import type { ApiKey } from '../model/api_key.ts'
+import type { Act } from '../model/audit.ts'
+import type { Client, ClientSecret } from '../model/client.ts'
 import type { RealmSetup } from '../model/configuration.ts'
 import type { Store } from '../model/store.ts'
 
 const PAGE = 500
 
-export async function applyConfiguration(store: Store, setups: readonly RealmSetup[]): Promise<void> {
-  await Promise.all(setups.map((setup) => applyRealm(store, setup)))
+/**
+ * One transaction a noun, none for what is there already, so that a start without a change writes nothing.
+ * @returns a sentence for the operator for each configured secret that a command gave an end
+ */
+export async function applyConfiguration(
+  store: Pick<Store, 'realms' | 'clients' | 'users' | 'apiKeys'>,
+  setups: readonly RealmSetup[],
+  act: Act,
+): Promise<string[]> {
+  const sentences = await Promise.all(setups.map((setup) => applyRealm(store, setup, act)))
+  return sentences.flat()
 }
 
-async function applyRealm(store: Store, { realm, clients, users, apiKeys }: RealmSetup): Promise<void> {
+type Configured = Parameters<typeof applyConfiguration>[0]
+
+async function applyRealm(store: Configured, { realm, clients, users, apiKeys }: RealmSetup, act: Act): Promise<string[]> {
   const { id } = realm
-  if (!isDeepStrictEqual(await store.realms.find(id), realm)) await store.realms.put(realm)
+  if (!isDeepStrictEqual(await store.realms.find(id), realm)) await store.realms.put(realm, act)
+  const clientIds = new Set(clients.map((one) => one.clientId))
+  const usernames = new Set(users.map((one) => one.username))
   await Promise.all([
     removeOthers(
       (after) => store.clients.list(id, after, PAGE),
       (client) => client.clientId,
-      new Set(clients.map((one) => one.clientId)),
-      (name) => store.clients.remove(id, name),
+      (client) => client.origin === 'command' || clientIds.has(client.clientId),
+      (client) => store.clients.remove(id, client.clientId, act),
     ),
     removeOthers(
       (after) => store.users.list(id, after, PAGE),
       (user) => user.username,
-      new Set(users.map((one) => one.username)),
-      async (username) => {
-        const user = await store.users.findByUsername(id, username)
-        if (user) await store.users.remove(id, user.id)
-      },
+      (user) => usernames.has(user.username),
+      (user) => store.users.remove(id, user.id, act),
     ),
   ])
-  await Promise.all([
-    ...clients.map(async (client) => {
-      if (!isDeepStrictEqual(await store.clients.find(id, client.clientId), client)) await store.clients.put(client)
-      const kept = new Set(apiKeys.filter((key) => key.clientId === client.clientId).map((key) => key.id))
-      for (const key of await store.apiKeys.list(id, client.clientId)) if (!kept.has(key.id)) await store.apiKeys.remove(id, key.id)
-    }),
-    ...users.map(async (user) => {
-      if (!isDeepStrictEqual(await store.users.find(id, user.id), user)) await store.users.put(user)
-    }),
-  ])
+  const sentences = await Promise.all(clients.map((client) => applyClient(store, client, apiKeys, act)))
   await Promise.all(
-    apiKeys.map(async (key) => {
-      if (!isDeepStrictEqual(await store.apiKeys.findByHash(id, key.hash), key)) await store.apiKeys.put(key)
+    users.map(async (user) => {
+      if (!isDeepStrictEqual(await store.users.find(id, user.id), user)) await store.users.put(user, act)
     }),
   )
+  await Promise.all(apiKeys.map((key) => applyApiKey(store, key, act)))
+  return sentences.flat()
 }
 
 /** @param list one page of the realm's nouns after a name, by name. */
 async function removeOthers<Noun>(
   list: (after: string) => Promise<Noun[]>,
   nameOf: (noun: Noun) => string,
-  kept: ReadonlySet<string>,
-  remove: (name: string) => Promise<void>,
+  stays: (noun: Noun) => boolean,
+  remove: (noun: Noun) => Promise<void>,
 ): Promise<void> {
   let after = ''
   let page: Noun[]
   do {
     page = await list(after)
-    const names = page.map(nameOf)
-    await Promise.all(names.filter((name) => !kept.has(name)).map(remove))
-    after = names.at(-1) ?? ''
+    await Promise.all(page.filter((noun) => !stays(noun)).map(remove))
+    after = page.map(nameOf).at(-1) ?? ''
   } while (page.length === PAGE)
+}
+
+/** Its API keys that are configured no more go too; those of clients that a command made are left alone. */
+async function applyClient(store: Configured, configured: Client, apiKeys: readonly ApiKey[], act: Act): Promise<string[]> {
+  const { realmId, clientId } = configured
+  const stored = await store.clients.find(realmId, clientId)
+  const secrets = configured.secrets.map((secret) => asStored(secret, stored?.secrets ?? [], act.at))
+  const client = { ...configured, secrets: [...secrets, ...surviving(configured.secrets, stored?.secrets ?? [])] }
+  if (!isDeepStrictEqual(stored, client)) await store.clients.put(client, act)
+  const kept = new Set(apiKeys.filter((key) => key.clientId === clientId).map((key) => key.id))
+  for (const key of await store.apiKeys.list(realmId, clientId)) if (!kept.has(key.id)) await store.apiKeys.remove(realmId, key.id, act)
+  return secrets.flatMap((secret) => endedSentence(secret, client, act.at))
+}
+
+async function applyApiKey({ apiKeys }: Configured, key: ApiKey, act: Act): Promise<void> {
+  const stored = await apiKeys.findByHash(key.realmId, key.hash)
+  const dated = { ...key, createdAt: stored === undefined || stored.createdAt === 0 ? act.at : stored.createdAt }
+  if (!isDeepStrictEqual(stored, dated)) await apiKeys.put(dated, act)
+}
+
+/**
+ * A configured secret with what the store knows of it: since when it is there, and whether a command ended it. The store may have it under
+ * another id, given by a command that made it before its hash was configured: the tokens it minted are found by that one.
+ */
+function asStored(configured: ClientSecret, stored: readonly ClientSecret[], now: number): ClientSecret {
+  const same = stored.filter((one) => one.hash === configured.hash)
+  const first = same[0]
+  if (!first) return { ...configured, createdAt: now }
+  // A seal holds for one id. Where the store has none and one is needed, the id it was sealed for is taken.
+  const moved = first.id !== configured.id && (configured.sealed === null || first.sealed !== null)
+  return {
+    ...configured,
+    id: moved ? first.id : configured.id,
+    sealed: moved && configured.sealed !== null ? first.sealed : configured.sealed,
+    // A database of the first release has 0, which was no time.
+    createdAt: earliest(same.map((one) => one.createdAt).filter((at) => at > 0)) ?? now,
+    expiresAt: earliest(same.flatMap((one) => (one.expiresAt === null ? [] : [one.expiresAt]))),
+  }
+}
+
+/**
+ * Secrets that are not configured and stay: those a command made, and those of the configuration that a command gave an end. The latter are
+ * a command's from now on, and so are forgotten in time: until then no older configuration brings them back.
+ */
+function surviving(configured: readonly ClientSecret[], stored: readonly ClientSecret[]): ClientSecret[] {
+  const hashes = new Set(configured.map((one) => one.hash))
+  return stored
+    .filter(({ hash, origin, expiresAt }) => !hashes.has(hash) && (origin === 'command' || expiresAt !== null))
+    .map((secret) => ({ ...secret, origin: 'command' }))
+}
+
+function earliest(times: readonly number[]): number | null {
+  return times.length === 0 ? null : Math.min(...times)
+}
+
+function endedSentence({ id, expiresAt }: ClientSecret, { clientId, realmId }: Client, now: number): string[] {
+  if (expiresAt === null) return []
+  const ended = expiresAt <= now ? 'was ended by a command' : `ends at ${new Date(expiresAt * 1000).toISOString()} by a command`
+  return [`Client ${clientId} of realm ${realmId}: its configured secret ${id} ${ended}: take it out of the configuration.`]
 }

@@ -17,6 +17,9 @@ import { SealError } from '../issue/keys/seal.ts'
 import { SigningQueue } from '../issue/mint/signing_queue.ts'
 import { verifyPassword } from '../issue/password.ts'
 import { RevocationList } from '../issue/revocation_list.ts'
+import { createSecretUses } from '../issue/secret_uses.ts'
+import { createThrottle } from '../issue/throttle.ts'
+import { createTrustedKeys } from '../issue/trusted_keys.ts'
 import type { Configuration } from '../model/configuration.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { Store } from '../model/store.ts'
@@ -66,7 +69,7 @@ export async function startServer(configuration: Configuration, options: ServeOp
   const { host, port, managementPort } = configuration.listen
   const sql = await openSqlite({ file: configuration.dataFolder === null ? ':memory:' : join(configuration.dataFolder, DATABASE_FILE) })
   const store = sqlStore(sql)
-  const issuance = createIssuance(store, sqlLedger(sql), options)
+  const issuance = createIssuance(store, sqlLedger(sql), configuration, options)
   const metrics = createMetrics()
   let state: State | undefined
   let closing = false
@@ -83,16 +86,20 @@ export async function startServer(configuration: Configuration, options: ServeOp
     await checkMasterKey(store, configuration)
     await Promise.all([listen(listener, host, port), listen(management, host, managementPort)])
     const settled = options.atPorts(portOf(listener), portOf(management))
-    await applyConfiguration(store, settled.realms)
+    const ended = await applyConfiguration(store, settled.realms, { at: issuance.now(), by: 'configuration' })
+    for (const sentence of ended) issuance.notice(sentence)
     await Promise.all([issuance.directory.refresh(), issuance.revocations.refresh(issuance.now())])
-    state = createState(settled, issuance, metrics, report)
-    void makeKeys(state.contexts, (error, what) => closing || report(error, what))
-    const stopTasks = startTasks({ issuance, contexts: state.contexts, report })
+    const made = createState(settled, issuance, metrics, report)
+    state = made
+    void makeKeys(made.contexts, (error, what) => closing || report(error, what))
+    const { contexts, forget } = made
+    const stopTasks = startTasks({ issuance, contexts, report, keepSeconds: settled.audit.keepSeconds, onKeysChanged: forget })
     return running(settled, [listener, management], async () => {
       closing = true
-      stopTasks()
       await Promise.all([drain(listener, issuance.notice), closeServer(management)])
-      await state?.gateway.close()
+      // Last: answers in flight were still using secrets.
+      await stopTasks()
+      await made.gateway.close()
       await store.close()
     })
   } catch (error) {
@@ -106,15 +113,28 @@ interface State {
   readonly contexts: readonly RealmContext[]
   readonly table: MountTable
   readonly gateway: Gateway
+  /** What the guards have verified is verified anew. */
+  readonly forget: () => void
 }
 
 const NOTHING_MOUNTED: MountTable = { find: () => undefined }
 
-function createIssuance(store: Store, ledger: Ledger, { notice = noticeToStderr, now = systemSeconds }: ServeOptions): Issuance {
+function createIssuance(store: Store, ledger: Ledger, { masterKey, audit }: Configuration, options: ServeOptions): Issuance {
+  const { notice = noticeToStderr, now = systemSeconds } = options
   return {
     store,
     ledger,
     notice,
+    masterKey,
+    auditTokens: audit.tokens,
+    throttle: createThrottle({ nowMs: options.now ? () => now() * 1000 : Date.now }),
+    secretUses: createSecretUses(store.secrets),
+    flights: new Map(),
+    trustedKeys: createTrustedKeys({
+      fetch,
+      now: () => performance.now(),
+      onFailure: (url, error) => notice(`The keys at ${url} cannot be fetched: ${error.message}`),
+    }),
     directory: new Directory(store),
     revocations: new RevocationList(store.accessTokens),
     signing: new SigningQueue({ parallel: availableParallelism() > 1 }),
@@ -137,7 +157,10 @@ function createState(configuration: Configuration, issuance: Issuance, metrics: 
     onMalfunction: (api, error) => report(error, `the gateway cannot pass a request on to ${api.id}`),
     onVerdict: (api, code) => metrics.count(`countersign_verdicts_total{api="${api.id}",code="${code}"}`),
   })
-  return { contexts, table: createMountTable(contexts), gateway }
+  const forget = (): void => {
+    for (const { guard } of apis) guard.forget()
+  }
+  return { contexts, table: createMountTable(contexts), gateway, forget }
 }
 
 /** A realm's own endpoints win over an API at the same host or below a prefix of their paths: WebCommander has both. */

@@ -45,10 +45,17 @@ function guardOf(api: Api, context: RealmContext, report: Report): Guard {
       },
     },
     revocations: { isRevoked: (jti, sid) => revocations.isRevoked(realm.id, jti, sid) },
+    baseUrls: baseUrlsOf(api, realm),
     policy: {
       routes: api.routes.map((route) => (route.methods.length > 0 ? route : { path: route.path, scopes: route.scopes })),
       otherwise: api.otherwise,
     },
     onMalfunction: (error) => report(error, `the guard of ${api.id} cannot verify`),
   })
+}
+
+/** Where callers find the API: below its prefix where they find the realm, and at its own hosts. */
+function baseUrlsOf({ hosts, prefix }: Api, realm: Realm): readonly string[] {
+  const origins = [new URL(realm.issuer).origin, ...realm.hosts.map((host) => `https://${host}`)]
+  return [...origins.map((origin) => origin + prefix), ...hosts.map((host) => `https://${host}`)]
 }

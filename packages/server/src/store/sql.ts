@@ -34,6 +34,8 @@ export interface Sql {
   write<T>(unit: () => Unit<T>): Promise<T>
   /** Commits what is under way and lets go; every later call rejects with StoreUnavailable. */
   close(): Promise<void>
+  /** Whether `close` was called. */
+  isClosed(): boolean
 }
 
 export const statement = (sql: string, ...params: SqlValue[]): Statement => ({ sql, params })

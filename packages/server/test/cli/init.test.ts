@@ -4,14 +4,16 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadConfiguration } from '../../src/config/config.ts'
+import { checkCredential } from '../../src/model/credential.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
 import { basic, postForm } from '../harness/http.ts'
 import { spawnServer } from '../harness/server.ts'
 import { countersign, folder } from './cli.ts'
 
 const shown = (out: string): { secret: string; key: string } => {
-  const [secret, key] = [/ (cs_secret_[A-Za-z0-9_-]{43})\n/.exec(out)?.[1], / (cs_key_[A-Za-z0-9_-]{43})\n/.exec(out)?.[1]]
+  const [secret, key] = [/ (cs_secret_\S+)\n/.exec(out)?.[1], / (cs_key_\S+)\n/.exec(out)?.[1]]
   assert.ok(secret !== undefined && key !== undefined, out)
+  assert.deepEqual([secret, key].map(checkCredential), ['ok', 'ok'])
   return { secret, key }
 }
 
@@ -64,13 +66,15 @@ test('every line that the commented starter offers can be taken in', async () =>
   const cwd = folder()
   await countersign(['init'], { cwd })
   const file = join(cwd, 'countersign.config.ts')
-  const uncommented = readFileSync(file, 'utf8').replaceAll(/^( *)\/\/ (publicUrl|data|masterKey|plan|routes):/gm, '$1$2:')
+  const uncommented = readFileSync(file, 'utf8').replaceAll(/^( *)\/\/ (publicUrl|data|masterKey|plan|reuse|routes):/gm, '$1$2:')
   writeFileSync(join(cwd, 'all.ts'), uncommented)
   const { configuration } = await loadConfiguration({ file: join(cwd, 'all.ts'), env: { COUNTERSIGN_MASTER_KEY: '0f'.repeat(32) } })
   assert.equal(configuration.listen.publicUrl, 'https://auth.example.com')
   assert.equal(configuration.dataFolder, join(cwd, 'data'))
   assert.equal(configuration.masterKey?.length, 32)
   assert.equal(configuration.realms[0]?.realm.plan?.tokens?.limit, 1000)
+  assert.deepEqual(configuration.realms[0].realm.plan.rate, { limit: 60, seconds: 60, burst: 100 })
+  assert.deepEqual(configuration.realms[0].realm.reuse, { share: 0.5 })
   assert.equal(configuration.apis[0]?.routes.length, 2)
 })
 

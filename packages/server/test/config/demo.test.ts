@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadConfiguration } from '../../src/config/config.ts'
-import { DEMO_SECRETS, demoConfig } from '../../src/config/demo.ts'
+import { DEMO_PASSWORD_HASHES, DEMO_SECRETS, demoConfig } from '../../src/config/demo.ts'
 import { checkInput } from '../../src/config/schema.ts'
 import { verifyPassword } from '../../src/issue/password.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
@@ -52,7 +52,7 @@ test('the five realms have the clients, secrets, grants and lifetimes of their p
       'wych',
       'client_123456789',
       secretHash(partner),
-      'client_credentials',
+      'client_credentials urn:ietf:params:oauth:grant-type:token-exchange',
       'EXECUTE:TOKEN_EXCHANGE READ:APP_USERS',
       'https://api.wych.app',
       'jwt',
@@ -74,15 +74,31 @@ test('the five realms have the clients, secrets, grants and lifetimes of their p
   ])
 })
 
-test('the hashed passwords are those of the pages', async () => {
+test("the hashed passwords are those of the pages, and of Wych's user", async () => {
   const { realms } = await load('local')
   const users = realms.flatMap((setup) => setup.users)
   assert.deepEqual(
     users.map((one) => one.username),
-    ['your-username', 'newwc7@mywebcommander.com'],
+    ['wych-user', 'your-username', 'newwc7@mywebcommander.com'],
   )
-  assert.equal(await verifyPassword(users[0]?.passwordHash, DEMO_SECRETS.wogeezPassword), true)
-  assert.equal(await verifyPassword(users[1]?.passwordHash, DEMO_SECRETS.webcommanderPassword), true)
+  assert.equal(await verifyPassword(users[0]?.passwordHash, DEMO_SECRETS.partnerPassword), true)
+  assert.equal(await verifyPassword(users[1]?.passwordHash, DEMO_SECRETS.wogeezPassword), true)
+  assert.equal(await verifyPassword(users[2]?.passwordHash, DEMO_SECRETS.webcommanderPassword), true)
+})
+
+test('every password hash of the demo is refused elsewhere', async () => {
+  const { realms } = await load('local')
+  assert.deepEqual(realms.flatMap((setup) => setup.users.map((one) => one.passwordHash)).sort(), [...DEMO_PASSWORD_HASHES].sort())
+})
+
+test("Wych's partner may exchange tokens of the app's users for reading them, and its token endpoint is throttled", async () => {
+  const setup = (await load('local')).realms.find(({ realm }) => realm.id === 'partner')
+  const [partner, app] = setup?.clients ?? []
+  assert.deepEqual(partner?.exchanges, [
+    { subjectClients: ['wych-app'], actorScope: 'EXECUTE:TOKEN_EXCHANGE', audiences: ['https://api.wych.app'], scopes: ['READ:APP_USERS'] },
+  ])
+  assert.deepEqual([app?.clientId, app?.authMethods, app?.grants, app?.secrets], ['wych-app', ['none'], ['password'], []])
+  assert.deepEqual(setup?.realm.plan, { tokens: null, rate: { limit: 600, seconds: 60, burst: 6000 } })
 })
 
 test('issuers are local, or those that the pages name', async () => {

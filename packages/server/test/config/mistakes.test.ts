@@ -1,38 +1,21 @@
-// Every mistake a configuration can have, each with its sentence; and several at once.
+// Every mistake a configuration can have, each with its sentence; and several at once. Those of credentials beyond a secret, of exchange,
+// workloads, plans and keys are in mistakes_rights.test.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { loadConfiguration } from '../../src/config/config.ts'
 import { DEMO_PASSWORD_HASHES, DEMO_SECRETS } from '../../src/config/demo.ts'
-import { ConfigError } from '../../src/config/error.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
+import type { Part } from './mistake.ts'
+import { client, linesOf, one, realm, refuseEach, SECRET, withClient } from './mistake.ts'
 
-type Part = Record<string, unknown>
-
-const SECRET = { hash: secretHash('a secret of this test, and long enough') }
 const PASSWORD = { hash: `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}` }
-const client = (changes: Part = {}): Part => ({ clientId: 'desk', secret: SECRET, ...changes })
-const realm = (changes: Part = {}): Part => ({ id: 'shop', scopes: ['read'], audiences: ['orders'], clients: [client()], ...changes })
 const api = (changes: Part = {}): Part => ({ id: 'orders', realm: 'shop', upstream: 'http://127.0.0.1:9000', ...changes })
-const one = (changes: Part): Part => ({ realms: [realm(changes)] })
-const withClient = (changes: Part): Part => one({ clients: [client(changes)] })
 const withUser = (changes: Part): Part => one({ users: [{ username: 'ada', password: PASSWORD, ...changes }] })
 const withApi = (changes: Part): Part => ({ realms: [realm()], apis: [api(changes)] })
-
-async function linesOf(input: unknown, env: Record<string, string> = {}): Promise<readonly string[]> {
-  try {
-    await loadConfiguration({ input, env })
-    return []
-  } catch (error) {
-    if (error instanceof ConfigError) return error.lines
-    throw error
-  }
-}
 
 const WHOLE_SECONDS = "must be whole seconds or a text like '15m', '12h' or '30d',"
 const NOT_ITSELF = "must not be the secret itself: write { env: 'NAME' } or { file: 'PATH' } or { hash: '...' }"
 
-/** What is wrong, the configuration, and how its only sentence begins. */
-const MISTAKES: readonly (readonly [what: string, input: unknown, sentence: string])[] = [
+refuseEach([
   ['nothing at all', undefined, 'The configuration is missing.'],
   ['a list', [], 'The configuration must be an object.'],
   ['no realms', {}, 'realms is missing.'],
@@ -302,16 +285,7 @@ const MISTAKES: readonly (readonly [what: string, input: unknown, sentence: stri
     { realms: [realm()], apis: [api({ hosts: ['a.b'] }), api({ id: 'b', hosts: ['A.b'] })] },
     "apis[1].hosts[0] is 'a.b' like apis[0].hosts[0]",
   ],
-]
-
-for (const [what, input, sentence] of MISTAKES) {
-  test(`a configuration with ${what} is refused in one sentence that names the place`, async () => {
-    const lines = await linesOf(input)
-    assert.equal(lines.length, 1, lines.join('\n'))
-    assert.equal(lines[0]?.slice(0, sentence.length), sentence)
-    assert.match(lines[0] ?? '', /^[^\n]+\.$/)
-  })
-}
+])
 
 test('the configuration that the mistakes are made in has none itself', async () => {
   assert.deepEqual(await linesOf({ realms: [realm({ users: [{ username: 'ada', password: PASSWORD }] })], apis: [api()] }), [])

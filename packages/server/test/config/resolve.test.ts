@@ -48,6 +48,9 @@ test('a realm that says least has these defaults', async () => {
     scopes: ['read'],
     audiences: [{ identifier: 'orders', scopes: [] }],
     plan: null,
+    reuse: { share: 'off' },
+    trustedIssuers: [],
+    keyRotation: { every: 2_592_000, publishAhead: 86_400 },
     accessTokenLifetime: 900,
     refreshTokenLifetime: 2_592_000,
   })
@@ -59,8 +62,10 @@ test('a realm that says least has these defaults', async () => {
   assert.deepEqual(client, {
     realmId: 'shop',
     clientId: 'desk',
+    origin: 'configuration',
     displayName: 'desk',
     authMethods: ['client_secret_basic', 'client_secret_post'],
+    keys: { kind: 'none' },
     grants: ['client_credentials'],
     scopes: ['read'],
     defaultScopes: ['read'],
@@ -69,6 +74,10 @@ test('a realm that says least has these defaults', async () => {
     tokenFormat: 'jwt',
     accessTokenLifetime: null,
     plan: null,
+    reuse: null,
+    exchanges: [],
+    workloads: [],
+    dpop: 'optional',
     introspects: false,
     enabled: true,
   })

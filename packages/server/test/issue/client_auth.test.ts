@@ -1,6 +1,7 @@
 // Client authentication: every method, alone and mixed. RFC 6749 sections 2.3 and 5.2.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { makeCredential } from '../../src/model/credential.ts'
 import { basic, postForm, send } from '../harness/http.ts'
 import { assertRefused } from '../harness/verify.ts'
 import type { Orders } from './orders.ts'
@@ -125,6 +126,37 @@ test('who tried Basic is answered with a Basic challenge', async () => {
     const answer = await post(CC, headers)
     assertRefused(answer, 401, 'invalid_client')
     assert.match(answer.headers.get('www-authenticate') ?? '', /^Basic realm="[a-z]+", charset="UTF-8"$/, headers.authorization)
+  }
+})
+
+test('one of our own secrets that was mistyped or cut short is told as that, whoever it is for, however often', async () => {
+  const whole = makeCredential('secret', Buffer.alloc(32, 'x'))
+  assertRefused(await post(CC, basic('damaged', whole)), 401, 'invalid_client')
+  for (const damaged of [whole.slice(0, -1), `${whole}x`, whole.replace('cs_secret_e', 'cs_secret_f')]) {
+    for (const client of ['shop', 'nobody'].flatMap((id) => Array.from({ length: 10 }, () => id))) {
+      const answer = await post({ ...CC, client_id: client, client_secret: damaged })
+      assertRefused(answer, 401, 'invalid_client')
+      assert.match(String(answer.json['error_description']), /mistyped or cut short \(its checksum does not match\)/)
+    }
+  }
+})
+
+test('a wrong secret again and again is told to slow down, and the right one passes in between', async () => {
+  for (const client of ['narrow', 'no-such-client']) {
+    let answer = await post(CC, basic(client, 'wrong'))
+    for (let tries = 1; tries < 50 && answer.status === 401; tries += 1) answer = await post(CC, basic(client, 'wrong'))
+    assertRefused(answer, 429, 'slow_down')
+    assert.match(answer.headers.get('retry-after') ?? '', /^[1-9]\d*$/)
+    assert.equal(answer.headers.get('www-authenticate'), null)
+  }
+  assert.equal((await post(CC, basic('narrow', secretOf('narrow')))).status, 200)
+})
+
+test('a probe without a secret, and the right secret by the wrong method, are no attempts that count', async () => {
+  for (let tries = 0; tries < 60; tries += 1) {
+    assertRefused(await post(CC, raw('post-only:')), 401, 'invalid_client')
+    assertRefused(await post(CC, basic('post-only', secretOf('post-only'))), 401, 'invalid_client')
+    assertRefused(await post({ ...CC, client_id: 'post-only' }), 401, 'invalid_client')
   }
 })
 

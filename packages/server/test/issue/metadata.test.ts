@@ -7,6 +7,8 @@ import type { TestServer } from '../harness/server.ts'
 import { startConfigured } from '../harness/server.ts'
 import { API, hashed } from './orders.ts'
 
+const ASSERTIONS = ['private_key_jwt', 'client_secret_jwt']
+const SIGNATURES = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 const WELL_KNOWN = ['openid-configuration', 'oauth-authorization-server']
 const clients = [{ clientId: 'one', secret: hashed('a secret that is long enough') }]
 const realm = (id: string, more: Record<string, unknown> = {}) => ({ id, clients, audiences: [API], scopes: ['read'], ...more })
@@ -68,8 +70,19 @@ for (const id of ['standard', 'keycloak', 'auth0', 'webcommander']) {
     assert.deepEqual(json['id_token_signing_alg_values_supported'], [id === 'keycloak' || id === 'auth0' ? 'RS256' : 'ES256'])
     assert.deepEqual(
       new Set(json['token_endpoint_auth_methods_supported'] as string[]),
-      new Set(['client_secret_basic', 'client_secret_post', 'none']),
+      new Set(['client_secret_basic', 'client_secret_post', 'none', ...(id === 'webcommander' ? [] : ASSERTIONS)]),
     )
+  })
+
+  test(`${id}: it names the algorithms of assertions where they are taken, and those of DPoP proofs`, async () => {
+    const { json } = await send(`${server.origin}/realms/${id}/.well-known/openid-configuration`)
+    for (const endpoint of ['token', 'introspection', 'revocation']) {
+      const methods = new Set(json[`${endpoint}_endpoint_auth_methods_supported`] as string[])
+      const algorithms = json[`${endpoint}_endpoint_auth_signing_alg_values_supported`]
+      assert.equal(methods.has('none'), endpoint !== 'introspection')
+      assert.deepEqual(algorithms, id === 'webcommander' ? undefined : [...SIGNATURES, 'HS256', 'HS384', 'HS512'])
+    }
+    assert.deepEqual(json['dpop_signing_alg_values_supported'], [...SIGNATURES, 'Ed25519'])
   })
 }
 

@@ -46,7 +46,11 @@ const odd: RealmInput = {
 
 let config: string
 before(async () => {
-  config = await writeShop(temporaryFolder(), await startUpstream(), { realms: [odd] })
+  config = await writeShop(temporaryFolder(), await startUpstream(), {
+    realms: [odd],
+    // With it every token needs a write, and a full disk stops them all.
+    audit: { tokens: false },
+  })
 })
 
 const MOST_TRIES = 200

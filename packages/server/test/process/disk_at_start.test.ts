@@ -105,11 +105,11 @@ test(
 )
 
 test('a disk that is full or read-only at the start is one sentence', BOUNDED, async (context) => {
-  const disk = smallDisk(1)
+  const disk = smallDisk(4)
   if (disk === undefined) return context.skip(NO_SMALL_DISK)
   const refused: number[] = []
   // From no space at all to enough: wherever it runs out on the way, it is told in the same manner.
-  for (const leave of [0, 8192, 65_536, 131_072, 262_144]) {
+  for (const leave of [0, 8192, 65_536, 131_072, 262_144, 524_288]) {
     const data = join(disk.folder, `data-${leave}`)
     disk.fill(leave)
     const program = run(['serve', '--config', config, '--port', '0', '--management-port', '0', '--data', data])
@@ -123,7 +123,7 @@ test('a disk that is full or read-only at the start is one sentence', BOUNDED, a
     }
     disk.free()
   }
-  assert.ok(refused.includes(0) && !refused.includes(262_144), `refused with ${refused.join(', ')} bytes left`)
+  assert.ok(refused.includes(0) && !refused.includes(524_288), `refused with ${refused.join(', ')} bytes left`)
 
   await (await serve(['--config', config, '--data', join(disk.folder, 'data')])).end('SIGTERM')
   disk.lock()

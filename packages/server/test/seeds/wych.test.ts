@@ -62,7 +62,7 @@ test('discovery has the page’s members in its order, and the endpoints at its 
   const order = Object.keys(answer).filter((name) => name in shown)
   assert.deepEqual(order, Object.keys(shown))
   // Correct by default; as the page has it with `verbatim`, which test/issue/dialects.test.ts shows.
-  assert.deepEqual(answer['grant_types_supported'], ['client_credentials'])
+  assert.deepEqual(answer['grant_types_supported'], ['client_credentials', 'password', 'urn:ietf:params:oauth:grant-type:token-exchange'])
 })
 
 test('the token request to the discovered endpoint answers to the letter', { skip: NO_CURL }, async () => {

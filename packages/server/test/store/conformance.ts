@@ -4,17 +4,21 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Store } from '../../src/model/store.ts'
+import { runAuditConformance } from './conformance_audit.ts'
+import { runIssuingConformance } from './conformance_issuing.ts'
+import { runSecretConformance } from './conformance_secrets.ts'
 import { runTokenConformance } from './conformance_tokens.ts'
 import { runTransactionConformance } from './conformance_transactions.ts'
 import type { OpenedStore, WithStore } from './opened_store.ts'
-import { apiKey, client, family, NOW, realm, refreshToken, signingKey, user } from './samples.ts'
+import { rotate, start } from './recording.ts'
+import { ACT, apiKey, client, family, NOW, realm, refreshToken, secret, signingKey, user } from './samples.ts'
 
 /** Registers the suite. `open` gives a new and empty database each time; the suite closes every store it was given. */
 export const runStoreConformance = (name: string, open: () => Promise<OpenedStore>): void => {
   const withStore: WithStore = (act) => async () => {
-    const { store } = await open()
+    const { store, ledger } = await open()
     try {
-      await act(store)
+      await act(store, ledger)
     } finally {
       await store.close()
     }
@@ -33,50 +37,53 @@ export const runStoreConformance = (name: string, open: () => Promise<OpenedStor
     test('an API key is found by its hash in its own realm only', withStore(apiKeys))
     test('signing keys are listed oldest first and can be retired and removed', withStore(signingKeys))
     test('the first signing key of an algorithm is stored once', withStore(firstSigningKey))
+    test('of keys that follow the same one exactly one is stored, however they were made', withStore(nextSigningKey))
     runTransactionConformance(withStore)
+    runSecretConformance(withStore)
+    runIssuingConformance(withStore)
+    runAuditConformance(withStore)
     runTokenConformance(open, withStore)
   })
 }
 
 const realms = async (store: Store): Promise<void> => {
   assert.equal(await store.realms.find('a'), undefined)
-  await Promise.all([store.realms.put(realm('b')), store.realms.put(realm('a'))])
+  await Promise.all([store.realms.put(realm('b'), ACT), store.realms.put(realm('a'), ACT)])
   assert.deepEqual(await store.realms.find('a'), realm('a'))
   assert.deepEqual(await store.realms.list(), [realm('a'), realm('b')])
-  await store.clients.put(client('a', 'app'))
-  await store.realms.put(realm('a', { displayName: 'Other', hosts: [] }))
+  await store.clients.put(client('a', 'app'), ACT)
+  await store.realms.put(realm('a', { displayName: 'Other', hosts: [] }), ACT)
   assert.deepEqual(await store.realms.find('a'), realm('a', { displayName: 'Other', hosts: [] }))
   assert.deepEqual(await store.clients.find('a', 'app'), client('a', 'app'), 'replacing a realm keeps its clients')
 }
 
 const clients = async (store: Store): Promise<void> => {
-  await store.realms.put(realm('a'))
-  await store.realms.put(realm('b'))
-  const secret = (id: string, expiresAt: number | null) => ({ id, hash: `sha256:${id}`, createdAt: NOW, expiresAt })
+  await store.realms.put(realm('a'), ACT)
+  await store.realms.put(realm('b'), ACT)
   const full = client('a', 'app', {
-    secrets: [secret('z', null), secret('a', NOW + 5), secret('m', null)],
+    secrets: [secret('z', { sealed: 'sealed:v1:AA' }), secret('a', { expiresAt: NOW + 5 }), secret('m', { origin: 'command' })],
     defaultAudience: 'https://api.example',
   })
-  await store.clients.put(full)
+  await store.clients.put(full, ACT)
   assert.deepEqual(await store.clients.find('a', 'app'), full)
   assert.equal(await store.clients.find('b', 'app'), undefined)
   assert.equal(await store.clients.find('a', 'APP'), undefined)
-  const fewer = client('a', 'app', { secrets: [secret('new', null), secret('a', NOW + 9)], enabled: false })
-  await store.clients.put(fewer)
+  const fewer = client('a', 'app', { secrets: [secret('new'), secret('a', { expiresAt: NOW + 9 })], enabled: false })
+  await store.clients.put(fewer, ACT)
   assert.deepEqual(await store.clients.find('a', 'app'), fewer)
   const none = client('a', 'app', { secrets: [], authMethods: ['none'] })
-  await store.clients.put(none)
+  await store.clients.put(none, ACT)
   assert.deepEqual(await store.clients.find('a', 'app'), none)
-  await assert.rejects(store.clients.put(client('nowhere', 'app')))
+  await assert.rejects(store.clients.put(client('nowhere', 'app'), ACT))
 }
 
 const clientPages = async (store: Store): Promise<void> => {
-  await store.realms.put(realm('a'))
-  await store.realms.put(realm('b'))
+  await store.realms.put(realm('a'), ACT)
+  await store.realms.put(realm('b'), ACT)
   const ids = ['B', 'a', 'a1', 'a10', 'a2', 'b', 'é', '😀']
-  const secrets = [1, 2].map((n) => ({ id: `s${n}`, hash: `sha256:${n}`, createdAt: NOW, expiresAt: null }))
-  await Promise.all(ids.toReversed().map((id, n) => store.clients.put(client('a', id, { secrets: n % 2 === 0 ? secrets : [] }))))
-  await store.clients.put(client('b', 'a3'))
+  const secrets = [1, 2].map((n) => secret(`s${n}`))
+  await Promise.all(ids.toReversed().map((id, n) => store.clients.put(client('a', id, { secrets: n % 2 === 0 ? secrets : [] }), ACT)))
+  await store.clients.put(client('b', 'a3'), ACT)
   const seen: string[] = []
   for (let after = ''; ; ) {
     const page = await store.clients.list('a', after, 3)
@@ -91,7 +98,7 @@ const clientPages = async (store: Store): Promise<void> => {
 }
 
 const anyClient = async (store: Store): Promise<void> => {
-  await store.realms.put(realm('a'))
+  await store.realms.put(realm('a'), ACT)
   const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
   // PostgreSQL has no NUL in a text; inside a document JSON escapes it.
   const id = text.filter((made) => !made.includes('\0'))
@@ -103,7 +110,7 @@ const anyClient = async (store: Store): Promise<void> => {
       fc.option(text),
       async (clientId, displayName, scopes, defaultAudience) => {
         const odd = client('a', clientId, { displayName, scopes, defaultAudience })
-        await store.clients.put(odd)
+        await store.clients.put(odd, ACT)
         assert.deepEqual(await store.clients.find('a', clientId), odd)
       },
     ),
@@ -112,59 +119,59 @@ const anyClient = async (store: Store): Promise<void> => {
 }
 
 const hostileLookups = async (store: Store): Promise<void> => {
-  await store.realms.put(realm('a'))
-  await store.clients.put(client('a', 'app'))
-  await store.users.put(user('a', 'u1', { username: 'app' }))
+  await store.realms.put(realm('a'), ACT)
+  await store.clients.put(client('a', 'app'), ACT)
+  await store.users.put(user('a', 'u1', { username: 'app' }), ACT)
   for (const asked of ["app' OR '1'='1", 'app\0', '\0', '\ud800', 'app%', '', '__proto__', 'app'.repeat(100_000)]) {
     assert.equal(await store.clients.find('a', asked), undefined)
     assert.equal(await store.clients.find(asked, 'app'), undefined)
     assert.equal(await store.users.findByUsername('a', asked), undefined)
     assert.equal(await store.apiKeys.findByHash('a', asked), undefined)
     assert.equal(await store.refreshTokens.find('a', asked), undefined)
-    assert.equal(await store.refreshTokens.rotate('a', asked, refreshToken(asked, 'next'), NOW, NOW), 'gone')
+    assert.equal(await rotate(store, 'a', asked, refreshToken(asked, 'next'), NOW, NOW), 'gone')
   }
 }
 
 const clientRemoval = async (store: Store): Promise<void> => {
-  await store.realms.put(realm('a'))
+  await store.realms.put(realm('a'), ACT)
   for (const id of ['app', 'other']) {
-    await store.clients.put(client('a', id))
-    await store.apiKeys.put(apiKey('a', id, `key-of-${id}`))
-    await store.refreshTokens.start(family('a', `family-of-${id}`, { clientId: id }), refreshToken(`family-of-${id}`, `token-of-${id}`))
+    await store.clients.put(client('a', id), ACT)
+    await store.apiKeys.put(apiKey('a', id, `key-of-${id}`), ACT)
+    await start(store, family('a', `family-of-${id}`, { clientId: id }), refreshToken(`family-of-${id}`, `token-of-${id}`))
   }
-  await store.clients.remove('a', 'app')
-  await store.clients.remove('a', 'never-there')
+  await store.clients.remove('a', 'app', ACT)
+  await store.clients.remove('a', 'never-there', ACT)
   assert.equal(await store.clients.find('a', 'app'), undefined)
   assert.equal(await store.apiKeys.findByHash('a', 'sha256:key-key-of-app'), undefined)
   assert.equal(await store.refreshTokens.find('a', 'token-of-app'), undefined)
   assert.deepEqual(await store.clients.find('a', 'other'), client('a', 'other'))
   assert.equal((await store.apiKeys.list('a', 'other')).length, 1)
   assert.equal((await store.refreshTokens.find('a', 'token-of-other'))?.family.clientId, 'other')
-  await store.clients.put(client('a', 'app', { secrets: [] }))
+  await store.clients.put(client('a', 'app', { secrets: [] }), ACT)
   assert.deepEqual((await store.clients.find('a', 'app'))?.secrets, [], 'the secrets did not outlive their client')
 }
 
 const users = async (store: Store): Promise<void> => {
-  await store.realms.put(realm('a'))
-  await store.realms.put(realm('b'))
+  await store.realms.put(realm('a'), ACT)
+  await store.realms.put(realm('b'), ACT)
   const ada = user('a', 'u1', { username: 'Ada+1 %&=', claims: { name: 'Ada', nested: { list: [1, null, 'x'] } } })
-  await store.users.put(ada)
+  await store.users.put(ada, ACT)
   assert.deepEqual(await store.users.find('a', 'u1'), ada)
   assert.deepEqual(await store.users.findByUsername('a', 'Ada+1 %&='), ada)
   assert.equal(await store.users.findByUsername('a', 'ada+1 %&='), undefined)
   assert.equal(await store.users.findByUsername('b', 'Ada+1 %&='), undefined)
   const renamed = user('a', 'u1', { username: 'ada', enabled: false })
-  await store.users.put(renamed)
+  await store.users.put(renamed, ACT)
   assert.deepEqual(await store.users.find('a', 'u1'), renamed)
   assert.equal(await store.users.findByUsername('a', 'Ada+1 %&='), undefined)
-  await store.users.remove('a', 'u1')
+  await store.users.remove('a', 'u1', ACT)
   assert.equal(await store.users.find('a', 'u1'), undefined)
 }
 
 const userPages = async (store: Store): Promise<void> => {
-  await store.realms.put(realm('a'))
+  await store.realms.put(realm('a'), ACT)
   const names = ['alice', 'bob', 'carol', 'dave']
-  await Promise.all(names.map((username, n) => store.users.put(user('a', `id-${9 - n}`, { username }))))
+  await Promise.all(names.map((username, n) => store.users.put(user('a', `id-${9 - n}`, { username }), ACT)))
   const named = async (after: string, limit: number) => (await store.users.list('a', after, limit)).map((found) => found.username)
   assert.deepEqual(await named('', 3), ['alice', 'bob', 'carol'])
   assert.deepEqual(await named('carol', 3), ['dave'])
@@ -172,58 +179,82 @@ const userPages = async (store: Store): Promise<void> => {
 }
 
 const sameUsername = async (store: Store): Promise<void> => {
-  await store.realms.put(realm('a'))
-  await store.users.put(user('a', 'u1', { username: 'ada' }))
-  await assert.rejects(store.users.put(user('a', 'u2', { username: 'ada' })))
+  await store.realms.put(realm('a'), ACT)
+  await store.users.put(user('a', 'u1', { username: 'ada' }), ACT)
+  await assert.rejects(store.users.put(user('a', 'u2', { username: 'ada' }), ACT))
   assert.equal((await store.users.findByUsername('a', 'ada'))?.id, 'u1')
   assert.equal(await store.users.find('a', 'u2'), undefined)
 }
 
 const apiKeys = async (store: Store): Promise<void> => {
-  await store.realms.put(realm('a'))
-  await store.realms.put(realm('b'))
-  await store.clients.put(client('a', 'app'))
-  await store.apiKeys.put(apiKey('a', 'app', 'k2'))
-  await store.apiKeys.put(apiKey('a', 'app', 'k1', { expiresAt: NOW + 60 }))
+  await store.realms.put(realm('a'), ACT)
+  await store.realms.put(realm('b'), ACT)
+  await store.clients.put(client('a', 'app'), ACT)
+  await store.apiKeys.put(apiKey('a', 'app', 'k2'), ACT)
+  await store.apiKeys.put(apiKey('a', 'app', 'k1', { expiresAt: NOW + 60 }), ACT)
   assert.deepEqual(await store.apiKeys.findByHash('a', 'sha256:key-k1'), apiKey('a', 'app', 'k1', { expiresAt: NOW + 60 }))
   assert.equal(await store.apiKeys.findByHash('b', 'sha256:key-k1'), undefined)
   assert.deepEqual(
     (await store.apiKeys.list('a', 'app')).map((key) => key.id),
     ['k1', 'k2'],
   )
-  await assert.rejects(store.apiKeys.put(apiKey('a', 'nobody', 'k3')))
-  await store.apiKeys.remove('a', 'k1')
+  await assert.rejects(store.apiKeys.put(apiKey('a', 'nobody', 'k3'), ACT))
+  await store.apiKeys.remove('a', 'k1', ACT)
   assert.equal(await store.apiKeys.findByHash('a', 'sha256:key-k1'), undefined)
 }
 
 const signingKeys = async (store: Store): Promise<void> => {
-  await store.realms.put(realm('a'))
-  await store.signingKeys.insert(signingKey('a', 'young', { createdAt: NOW + 2 }))
-  await store.signingKeys.insert(signingKey('a', 'old', { createdAt: NOW, algorithm: 'RS256' }))
-  await store.signingKeys.insert(signingKey('a', 'middle', { createdAt: NOW + 1, activeAt: NOW + 50 }))
-  assert.deepEqual(
-    (await store.signingKeys.list('a')).map((key) => key.kid),
-    ['old', 'middle', 'young'],
+  const keys = store.signingKeys
+  await store.realms.put(realm('a'), ACT)
+  const old = signingKey('a', 'z-old', { algorithm: 'RS256' })
+  const middle = signingKey('a', 'y-middle', { activeAt: NOW + 50 })
+  const young = signingKey('a', 'x-young', { createdAt: NOW + 2 })
+  assert.equal(await keys.insertFirst(old, ACT), true)
+  assert.equal(await keys.insertFirst(middle, ACT), true)
+  assert.equal(await keys.insertNext(young, 'y-middle', ACT), true)
+  assert.deepEqual(await keys.list('a'), [old, middle, young], 'as they came, also within a second')
+  await assert.rejects(keys.insertNext(signingKey('a', 'z-old'), 'x-young', ACT), 'a kid is given once')
+  assert.equal(await keys.retire('a', 'y-middle', NOW + 99, ACT), true)
+  assert.equal(await keys.retire('a', 'y-middle', NOW + 100, ACT), false)
+  assert.equal(await keys.retire('a', 'unknown', NOW, ACT), false)
+  await keys.remove('a', 'z-old', ACT)
+  await keys.remove('a', 'unknown', ACT)
+  assert.deepEqual(await keys.list('a'), [{ ...middle, retiredAt: NOW + 99 }, young])
+}
+
+const nextSigningKey = async (store: Store): Promise<void> => {
+  const keys = store.signingKeys
+  await store.realms.put(realm('a'), ACT)
+  await store.realms.put(realm('b'), ACT)
+  await keys.insertFirst(signingKey('a', 'first'), ACT)
+  await keys.insertFirst(signingKey('b', 'first'), ACT)
+  const asked = Array.from({ length: 20 }, (_, n) => keys.insertNext(signingKey('a', `k${19 - n}`), 'first', ACT))
+  assert.equal((await Promise.all(asked)).filter(Boolean).length, 1)
+  const next = (await keys.list('a')).at(-1)?.kid ?? ''
+  assert.equal((await keys.list('a')).length, 2)
+  assert.equal(await keys.insertNext(signingKey('a', 'zz', { createdAt: NOW - 5 }), 'first', ACT), false, 'nor by a clock that is behind')
+  assert.equal(
+    await keys.insertNext(signingKey('a', 'rsa', { algorithm: 'RS256' }), next, ACT),
+    false,
+    'the newest is of another algorithm',
   )
-  await assert.rejects(store.signingKeys.insert(signingKey('a', 'old')))
-  await store.signingKeys.retire('a', 'middle', NOW + 99)
-  await store.signingKeys.remove('a', 'old')
-  assert.deepEqual(await store.signingKeys.list('a'), [
-    signingKey('a', 'middle', { createdAt: NOW + 1, activeAt: NOW + 50, retiredAt: NOW + 99 }),
-    signingKey('a', 'young', { createdAt: NOW + 2 }),
-  ])
+  assert.equal(await keys.insertNext(signingKey('a', 'b', { createdAt: NOW - 5 }), next, ACT), true)
+  assert.equal(await keys.insertNext(signingKey('b', 'second'), 'first', ACT), true, 'another realm')
+  await keys.remove('a', 'b', ACT)
+  await keys.retire('a', next, NOW, ACT)
+  assert.equal(await keys.insertNext(signingKey('a', 'c'), next, ACT), true, 'also of one that is retired')
 }
 
 const firstSigningKey = async (store: Store): Promise<void> => {
-  await store.realms.put(realm('a'))
-  await store.realms.put(realm('b'))
-  const asked = Array.from({ length: 20 }, (_, n) => store.signingKeys.insertFirst(signingKey('a', `k${n}`)))
+  await store.realms.put(realm('a'), ACT)
+  await store.realms.put(realm('b'), ACT)
+  const asked = Array.from({ length: 20 }, (_, n) => store.signingKeys.insertFirst(signingKey('a', `k${n}`), ACT))
   assert.equal((await Promise.all(asked)).filter(Boolean).length, 1)
   const [only, ...others] = await store.signingKeys.list('a')
   assert.deepEqual(others, [])
   assert.ok(only)
-  assert.equal(await store.signingKeys.insertFirst(signingKey('a', 'rsa', { algorithm: 'RS256' })), true, 'another algorithm')
-  assert.equal(await store.signingKeys.insertFirst(signingKey('b', 'k0')), true, 'another realm')
-  await store.signingKeys.retire('a', only.kid, NOW)
-  assert.equal(await store.signingKeys.insertFirst(signingKey('a', 'next')), true, 'the one there was is retired')
+  assert.equal(await store.signingKeys.insertFirst(signingKey('a', 'rsa', { algorithm: 'RS256' }), ACT), true, 'another algorithm')
+  assert.equal(await store.signingKeys.insertFirst(signingKey('b', 'k0'), ACT), true, 'another realm')
+  await store.signingKeys.retire('a', only.kid, NOW, ACT)
+  assert.equal(await store.signingKeys.insertFirst(signingKey('a', 'next'), ACT), true, 'the one there was is retired')
 }

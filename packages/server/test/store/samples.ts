@@ -1,12 +1,16 @@
 // Valid nouns for the store's tests: each call gives one, with what the test wants different.
 import type { ApiKey } from '../../src/model/api_key.ts'
-import type { Client } from '../../src/model/client.ts'
+import type { Act, AuditEntry } from '../../src/model/audit.ts'
+import type { Client, ClientSecret } from '../../src/model/client.ts'
+import type { IssueRecord } from '../../src/model/issuing.ts'
 import type { Realm } from '../../src/model/realm.ts'
 import type { SigningKey } from '../../src/model/signing_key.ts'
-import type { OpaqueToken, RefreshFamily, RefreshToken } from '../../src/model/token.ts'
+import type { OpaqueToken, RefreshFamily, RefreshToken, ReusableToken } from '../../src/model/token.ts'
 import type { User } from '../../src/model/user.ts'
 
 export const NOW = 1_800_000_000
+
+export const ACT: Act = { at: NOW, by: 'configuration' }
 
 /** To the store a dialect is a document like any other. */
 const dialects: Realm['dialects'] = JSON.parse('[{"name":"invented","parameters":{"client_id":"appId"},"verbatim":[true,null,1.5]}]')
@@ -22,17 +26,32 @@ export const realm = (id: string, but: Partial<Realm> = {}): Realm => ({
   scopes: ['read', 'write'],
   audiences: [{ identifier: 'https://api.example', scopes: [] }],
   plan: null,
+  reuse: { share: 'off' },
+  trustedIssuers: [],
+  keyRotation: { every: null, publishAhead: 3600 },
   accessTokenLifetime: 300,
   refreshTokenLifetime: 86_400,
+  ...but,
+})
+
+export const secret = (id: string, but: Partial<ClientSecret> = {}): ClientSecret => ({
+  id,
+  hash: `sha256:${id}`,
+  createdAt: NOW,
+  expiresAt: null,
+  origin: 'configuration',
+  sealed: null,
   ...but,
 })
 
 export const client = (realmId: string, clientId: string, but: Partial<Client> = {}): Client => ({
   realmId,
   clientId,
+  origin: 'configuration',
   displayName: `Client ${clientId}`,
   authMethods: ['client_secret_basic', 'client_secret_post'],
-  secrets: [{ id: 'one', hash: 'sha256:one', createdAt: NOW, expiresAt: null }],
+  secrets: [secret('one')],
+  keys: { kind: 'none' },
   grants: ['client_credentials'],
   scopes: ['read', 'write'],
   defaultScopes: ['read'],
@@ -40,7 +59,11 @@ export const client = (realmId: string, clientId: string, but: Partial<Client> =
   defaultAudience: null,
   tokenFormat: 'jwt',
   accessTokenLifetime: null,
-  plan: { tokens: { limit: 1000, window: { unit: 'month', timeZone: 'UTC' }, mode: 'enforce', warnAt: [50] } },
+  plan: { tokens: { limit: 1000, window: { unit: 'month', timeZone: 'UTC' }, mode: 'enforce', warnAt: [50] }, rate: null },
+  reuse: null,
+  exchanges: [],
+  workloads: [],
+  dpop: 'optional',
   introspects: false,
   enabled: true,
   ...but,
@@ -87,6 +110,8 @@ export const family = (realmId: string, id: string, but: Partial<RefreshFamily> 
   scope: ['openid', 'read'],
   audience: ['https://api.example'],
   dialect: 'standard',
+  credential: 'one',
+  binding: null,
   createdAt: NOW,
   ...but,
 })
@@ -104,5 +129,39 @@ export const opaqueToken = (realmId: string, hash: string, but: Partial<OpaqueTo
   realmId,
   claims: { jti: `jti-${hash}`, exp: NOW + 300, client_id: 'app', scope: 'read' },
   expiresAt: NOW + 300,
+  ...but,
+})
+
+export const reusable = (realmId: string, meaning: string, jti: string, but: Partial<ReusableToken> = {}): ReusableToken => ({
+  realmId,
+  meaning,
+  clientId: 'app',
+  credential: 'one',
+  jti: `one.${jti}`,
+  claims: { jti: `one.${jti}`, sub: 'app', scope: 'read', exp: NOW + 300 },
+  expiresAt: NOW + 300,
+  reusableUntil: NOW + 200,
+  ...but,
+})
+
+/** A record that leaves nothing behind, with what the test wants left. */
+export const issueRecord = (but: Partial<IssueRecord> = {}): IssueRecord => ({
+  now: NOW,
+  charge: null,
+  reuse: null,
+  refresh: null,
+  opaque: null,
+  audit: null,
+  ...but,
+})
+
+export const auditEntry = (realmId: string, but: Partial<AuditEntry> = {}): AuditEntry => ({
+  at: NOW,
+  by: 'client',
+  realmId,
+  event: 'token.issued',
+  clientId: 'app',
+  address: '192.0.2.1',
+  detail: { jti: 'one.j' },
   ...but,
 })

@@ -10,8 +10,10 @@ import { openSqlite, openSqliteStore } from '../../src/store/adapters/sqlite.ts'
 import type { Unit } from '../../src/store/sql.ts'
 import { statement } from '../../src/store/sql.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
+import { sqlLedger } from '../../src/store/tables/ledger.ts'
 import { runStoreConformance } from './conformance.ts'
-import { client, NOW, opaqueToken, realm } from './samples.ts'
+import { insertOpaque } from './recording.ts'
+import { ACT, client, NOW, opaqueToken, realm } from './samples.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-store-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -21,11 +23,15 @@ const newFile = (): string => {
   return join(folder, `${files}.db`)
 }
 
-runStoreConformance('SQLite in memory', async () => ({ store: await openSqliteStore({ file: ':memory:' }) }))
+runStoreConformance('SQLite in memory', async () => {
+  const sql = await openSqlite({ file: ':memory:' })
+  return { store: sqlStore(sql), ledger: sqlLedger(sql) }
+})
 
 runStoreConformance('a SQLite file', async () => {
   const file = newFile()
-  return { store: await openSqliteStore({ file }), reopen: () => openSqliteStore({ file }) }
+  const sql = await openSqlite({ file })
+  return { store: sqlStore(sql), ledger: sqlLedger(sql), reopen: () => openSqliteStore({ file }) }
 })
 
 /** One sentence for an operator: the path, no stack, and how to mend it. */
@@ -40,7 +46,7 @@ const refused = (file: string, reason: RegExp) => (error: unknown) => {
 test('file and folders are made for their owner only', { skip: process.platform === 'win32' && 'no modes here' }, async () => {
   const file = join(folder, 'deep', 'er', 'countersign.db')
   const store = await openSqliteStore({ file })
-  await store.realms.put(realm('a'))
+  await store.realms.put(realm('a'), ACT)
   const mode = (path: string) => statSync(path).mode & 0o777
   assert.deepEqual([mode(file), mode(`${file}-wal`), mode(`${file}-shm`)], [0o600, 0o600, 0o600])
   assert.deepEqual([mode(join(folder, 'deep')), mode(join(folder, 'deep', 'er'))], [0o700, 0o700])
@@ -50,13 +56,13 @@ test('file and folders are made for their owner only', { skip: process.platform 
 test('two stores on one file see each other’s writes at once', async () => {
   const file = newFile()
   const [one, other] = await Promise.all([openSqliteStore({ file }), openSqliteStore({ file })])
-  await one.realms.put(realm('a'))
+  await one.realms.put(realm('a'), ACT)
   assert.deepEqual(await other.realms.find('a'), realm('a'))
   assert.equal(await other.revision(), await one.revision())
-  await Promise.all(Array.from({ length: 100 }, (_, n) => (n % 2 === 0 ? one : other).clients.put(client('a', `c${n}`))))
+  await Promise.all(Array.from({ length: 100 }, (_, n) => (n % 2 === 0 ? one : other).clients.put(client('a', `c${n}`), ACT)))
   assert.equal((await one.clients.list('a', '', 1000)).length, 100)
   await one.close()
-  await other.clients.put(client('a', 'after'))
+  await other.clients.put(client('a', 'after'), ACT)
   assert.ok(await other.clients.find('a', 'after'))
   await other.close()
 })
@@ -64,10 +70,10 @@ test('two stores on one file see each other’s writes at once', async () => {
 test('while another program holds the write lock reads go on, and the write comes through afterwards', async () => {
   const file = newFile()
   const store = await openSqliteStore({ file })
-  await store.realms.put(realm('a'))
+  await store.realms.put(realm('a'), ACT)
   const holder = new DatabaseSync(file)
   holder.exec('BEGIN IMMEDIATE')
-  const asked = store.clients.put(client('a', 'app'))
+  const asked = store.clients.put(client('a', 'app'), ACT)
   for (let turn = 0; turn < 20; turn += 1) {
     await new Promise(setImmediate)
     assert.equal(await store.clients.find('a', 'app'), undefined)
@@ -82,12 +88,12 @@ test('while another program holds the write lock reads go on, and the write come
 test('what else keeps tables in the database writes in the same turn’s transaction as the store', async () => {
   const sql = await openSqlite({ file: ':memory:' })
   const store = sqlStore(sql)
-  await store.realms.put(realm('a'))
+  await store.realms.put(realm('a'), ACT)
   const removeClient = function* (): Unit<number> {
     return yield statement('DELETE FROM clients WHERE realm_id = ? AND client_id = ?', 'a', 'app')
   }
   assert.equal(await sql.write(removeClient), 0)
-  const results = await Promise.all([store.clients.put(client('a', 'app')), sql.write(removeClient)])
+  const results = await Promise.all([store.clients.put(client('a', 'app'), ACT), sql.write(removeClient)])
   assert.equal(results[1], 1)
   assert.equal(await store.clients.find('a', 'app'), undefined)
   await sql.close()
@@ -136,7 +142,7 @@ test('another program’s database is refused and left as it was', async () => {
 test('a damaged file is refused', async () => {
   const file = newFile()
   const store = await openSqliteStore({ file })
-  await store.realms.put(realm('a'))
+  await store.realms.put(realm('a'), ACT)
   await store.close()
   const handle = openSync(file, 'r+')
   writeSync(handle, Buffer.alloc(3900, 0xff), 0, 3900, 100)
@@ -171,7 +177,7 @@ test('names that SQLite reads as instructions are only names', async () => {
   process.chdir(folder)
   try {
     const store = await openSqliteStore({ file: 'file:odd?mode=memory' })
-    await store.realms.put(realm('a'))
+    await store.realms.put(realm('a'), ACT)
     await store.close()
     assert.ok(existsSync(join(folder, 'file:odd?mode=memory')))
   } finally {
@@ -182,10 +188,10 @@ test('names that SQLite reads as instructions are only names', async () => {
 test('a full store refuses writes, answers reads, and takes writes again once there is space', async () => {
   const file = newFile()
   const store = await openSqliteStore({ file, maxPages: 80 })
-  await store.realms.put(realm('a'))
+  await store.realms.put(realm('a'), ACT)
   await store.ready()
   const claims = { jti: 'j', exp: NOW, client_id: 'app', filler: 'x'.repeat(3000) }
-  const insert = (n: number) => store.accessTokens.insertOpaque(opaqueToken('a', `t${n}`, { claims, expiresAt: NOW }))
+  const insert = (n: number) => insertOpaque(store, opaqueToken('a', `t${n}`, { claims, expiresAt: NOW }))
   let stored = 0
   const full = await (async () => {
     for (; stored < 200; stored += 1) await insert(stored)

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { StoreUnavailable } from '../../src/model/store.ts'
 import { openSqliteStore } from '../../src/store/adapters/sqlite.ts'
-import { NOW, opaqueToken, realm } from './samples.ts'
+import { insertOpaque } from './recording.ts'
+import { ACT, NOW, opaqueToken, realm } from './samples.ts'
 
 /** Mounts a megabyte; undefined where that is not allowed. */
 const smallDisk = (): { folder: string; remount(how: string): void; remove(): void } | undefined => {
@@ -41,10 +42,10 @@ test('on a full disk writes are refused and reads answered; with space again wri
   if (disk === undefined) return context.skip('only root on Linux can mount a small disk')
   try {
     const store = await openSqliteStore({ file: join(disk.folder, 'store.db') })
-    await store.realms.put(realm('a'))
+    await store.realms.put(realm('a'), ACT)
     fillUp(disk.folder, 100_000)
     const claims = { jti: 'j', exp: NOW, client_id: 'app', filler: 'x'.repeat(3000) }
-    const insert = (n: number) => store.accessTokens.insertOpaque(opaqueToken('a', `t${n}`, { claims }))
+    const insert = (n: number) => insertOpaque(store, opaqueToken('a', `t${n}`, { claims }))
     let stored = 0
     await assert.rejects(
       async () => {

@@ -1,5 +1,6 @@
 // client_secret_post: the secret in the body, form or JSON as the dialect says. RFC 6749 section 2.3.1.
 import { OAuthError } from '@countersign/protocol/oauth/error'
+import { presentSecret } from './client_secret.ts'
 import type { ClientAuth } from './method.ts'
 
 export const clientSecretPost: ClientAuth = {
@@ -8,6 +9,6 @@ export const clientSecretPost: ClientAuth = {
     if (secret === undefined) return undefined
     const clientId = parameters.get('client_id')
     if (clientId === undefined) throw new OAuthError('invalid_request', "The parameter 'client_id' is missing.")
-    return { method: 'client_secret_post', clientId, secret }
+    return presentSecret('client_secret_post', clientId, secret)
   },
 }

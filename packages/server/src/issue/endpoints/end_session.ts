@@ -11,11 +11,11 @@ export const endSession: Endpoint = {
   query: false,
   async answer(context, dialect, wire) {
     const request = dialect.tokenRequest.read(wire)
-    const client = await authenticateClient(context, dialect, request)
+    const { client } = await authenticateClient(context, dialect, request, wire.caller)
     const live = await findRevocableToken(context, required(request.parameters, 'refresh_token'))
     if (live?.kind === 'refresh_token') {
       if (live.clientId !== client.clientId) throw new OAuthError('invalid_grant', 'The token was issued to another client.')
-      await killFamily(context, live.found.family)
+      await killFamily(context, live.found.family, wire.caller, 'token.revoked')
     }
     return { status: 204, headers: { 'cache-control': 'no-store' }, body: '' }
   },

@@ -1,17 +1,21 @@
 // The token endpoint: read, authenticate, choose, authorize, narrow, charge, mint, write. RFC 6749 section 3.2.
-
+import type { TokenRequest } from '@countersign/protocol/dialect/codec/token_request'
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { WireResponse } from '@countersign/protocol/dialect/message'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import type { Parameters } from '@countersign/protocol/oauth/parameters'
+import type { TokenSet } from '@countersign/protocol/oauth/token_response'
 import type { Client } from '../../model/client.ts'
 import type { Realm } from '../../model/realm.ts'
-import { chargeToken } from '../charge.ts'
 import { authenticateClient } from '../client_auth/authenticate.ts'
+import type { Authenticated } from '../client_auth/method.ts'
 import type { Endpoint, EndpointRequest, RealmContext } from '../context.ts'
+import { proofBinding } from '../dpop.ts'
 import type { Grant } from '../grants/grant.ts'
 import { required } from '../grants/grant.ts'
 import { GRANTS } from '../grants/grants.ts'
+import type { Limits } from '../limits.ts'
+import { limitsOf } from '../limits.ts'
 import { mint } from '../mint/mint.ts'
 import { narrow } from '../narrow.ts'
 
@@ -19,18 +23,32 @@ export const token: Endpoint = { methods: ['POST'], query: false, answer: answer
 
 async function answerToken(context: RealmContext, dialect: CompiledDialect, wire: EndpointRequest): Promise<WireResponse> {
   const request = dialect.tokenRequest.read(wire)
-  const client = await authenticateClient(context, dialect, request)
-  const grant = chooseGrant(context.realm, client, request.parameters)
-  const authorization = await grant.authorize(context, client, request.parameters)
-  const grantable = narrow(context.realm, authorization, request.parameters)
-  const charged = await chargeToken(context, client, wire.caller)
+  const proven = await authenticateClient(context, dialect, request, wire.caller)
+  const limits = limitsOf(context, proven.client)
   try {
-    const response = dialect.tokenResponse.write(await mint(context, dialect, grantable))
-    return { ...response, headers: { ...response.headers, ...charged.headers } }
+    const response = dialect.tokenResponse.write(await grantToken(context, dialect, { wire, request, proven, limits }))
+    return { ...response, headers: { ...response.headers, ...(await limits.headers()) } }
   } catch (error) {
-    await charged.refund()
-    throw error
+    throw error instanceof OAuthError ? withHeaders(error, await limits.headers()) : error
   }
+}
+
+/** A token request whose client is proven. */
+interface Asked {
+  readonly wire: EndpointRequest
+  readonly request: TokenRequest
+  readonly proven: Authenticated
+  readonly limits: Limits
+}
+
+async function grantToken(context: RealmContext, dialect: CompiledDialect, { wire, request, proven, limits }: Asked): Promise<TokenSet> {
+  const { client, credential } = proven
+  limits.hear()
+  const grant = chooseGrant(context.realm, client, request.parameters)
+  const binding = await bindingOf(context, client, wire)
+  const authorization = await grant.authorize(context, client, request.parameters, wire.caller)
+  const grantable = narrow(context.realm, authorization, request.parameters, binding)
+  return mint(context, dialect, { grantable, grant: grant.name, credential, caller: wire.caller, limits })
 }
 
 function chooseGrant(realm: Realm, client: Client, parameters: Parameters): Grant {
@@ -41,4 +59,23 @@ function chooseGrant(realm: Realm, client: Client, parameters: Parameters): Gran
   if (!client.grants.includes(grant.name))
     throw new OAuthError('unauthorized_client', `This client may not use the grant_type ${grant.name}.`)
   return grant
+}
+
+/** Thumbprint of the key that the token will be bound to; null for a bearer token. */
+async function bindingOf(context: RealmContext, client: Client, wire: EndpointRequest): Promise<string | null> {
+  const binding = await proofBinding(context, wire)
+  if (binding === null && client.dpop === 'required')
+    throw new OAuthError('invalid_request', 'This client gets tokens only with a proof of its key: send the header field DPoP (RFC 9449).')
+  return binding
+}
+
+function withHeaders(error: OAuthError, headers: Readonly<Record<string, string>>): OAuthError {
+  const { code, description, status, retryAfter, challenge, cause } = error
+  return new OAuthError(code, description, {
+    status,
+    ...(retryAfter !== undefined && { retryAfter }),
+    ...(challenge !== undefined && { challenge }),
+    headers: { ...error.headers, ...headers },
+    ...(cause !== undefined && { cause }),
+  })
 }

@@ -5,10 +5,11 @@ import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { WireRequest } from '@countersign/protocol/dialect/message'
 import { readBasicAuth } from '@countersign/protocol/oauth/basic_auth'
 import { OAuthError } from '@countersign/protocol/oauth/error'
+import type { Client } from '../../model/client.ts'
 import type { Span } from '../../model/ledger.ts'
-import { tokenBudget } from '../charge.ts'
 import { authenticateClient } from '../client_auth/authenticate.ts'
-import type { Endpoint } from '../context.ts'
+import type { Endpoint, RealmContext } from '../context.ts'
+import { accountOf, tokenBudget } from '../limits.ts'
 import { jsonResponse } from './json_response.ts'
 
 /** Rows of the breakdown at most. */
@@ -18,27 +19,37 @@ export const usage: Endpoint = {
   methods: ['GET', 'POST'],
   query: false,
   async answer(context, dialect, wire) {
-    const client = await authenticateClient(context, dialect, readCredentials(dialect, wire))
+    const { client } = await authenticateClient(context, dialect, readCredentials(dialect, wire), wire.caller)
     if (client.authMethods.includes('none'))
       throw new OAuthError('unauthorized_client', 'A public client proves nothing, so its usage is not told.')
-    const budget = tokenBudget(context, client)
-    if (!budget) return jsonResponse({ client_id: client.clientId, tokens: null })
-    const { meter, quota, span, now } = budget
-    const [used, rows] = await Promise.all([context.ledger.used(meter, span.start), context.ledger.breakdown(meter, span.start, MOST_ROWS)])
-    return jsonResponse({
-      client_id: client.clientId,
-      tokens: {
-        limit: quota.limit,
-        used,
-        remaining: Math.max(0, quota.limit - used),
-        mode: quota.mode,
-        window: { unit: quota.window.unit, time_zone: quota.window.timeZone, start: instant(span.start), end: instant(span.end) },
-        reset: span.end - now,
-        counted: rows.map(({ day, address, userAgent, units }) => ({ day, address, user_agent: userAgent, tokens: units })),
-        forecast: forecast(quota.limit, used, span, now),
-      },
-    })
+    const tokens = await tokensOf(context, client)
+    return jsonResponse({ client_id: client.clientId, tokens, requests: requestsOf(context, client) })
   },
+}
+
+async function tokensOf(context: RealmContext, client: Client): Promise<Record<string, unknown> | null> {
+  const budget = tokenBudget(context, client)
+  if (!budget) return null
+  const { meter, quota, span, now } = budget
+  const [used, rows] = await Promise.all([context.ledger.used(meter, span.start), context.ledger.breakdown(meter, span.start, MOST_ROWS)])
+  return {
+    limit: quota.limit,
+    used,
+    remaining: Math.max(0, quota.limit - used),
+    mode: quota.mode,
+    window: { unit: quota.window.unit, time_zone: quota.window.timeZone, start: instant(span.start), end: instant(span.end) },
+    reset: span.end - now,
+    counted: rows.map(({ day, address, userAgent, units }) => ({ day, address, user_agent: userAgent, tokens: units })),
+    forecast: forecast(quota.limit, used, span, now),
+  }
+}
+
+/** The sliding rate of the token endpoint, as it stands; asking draws nothing. */
+function requestsOf(context: RealmContext, client: Client): Record<string, number> | null {
+  const rate = (client.plan ?? context.realm.plan)?.rate
+  if (!rate) return null
+  const { remaining, reset } = context.throttle.draw(accountOf(context.realm.id, client), rate, 0)
+  return { limit: rate.limit, seconds: rate.seconds, burst: rate.burst, remaining, reset }
 }
 
 function readCredentials(dialect: CompiledDialect, wire: WireRequest): TokenRequest {

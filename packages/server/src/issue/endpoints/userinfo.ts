@@ -7,7 +7,7 @@ import type { OAuthErrorCode } from '@countersign/protocol/oauth/error'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import { writeChallenge } from '@countersign/protocol/oauth/www_authenticate'
 import type { Endpoint, RealmContext } from '../context.ts'
-import { findAccessToken } from '../live_token.ts'
+import { findAccessToken, isBound } from '../live_token.ts'
 import { jsonResponse } from './json_response.ts'
 
 export const userinfo: Endpoint = { methods: ['GET', 'POST'], query: false, answer: answerUserinfo }
@@ -43,6 +43,7 @@ async function answerUserinfo(context: RealmContext, dialect: CompiledDialect, w
   if (presented.token === undefined) throw refuse(context, undefined, 'An access token is missing.')
   const token = await findAccessToken(context, presented.token)
   if (!token) throw refuse(context, 'invalid_token', 'The access token is unknown, expired or revoked.')
+  if (isBound(token.claims)) throw refuse(context, 'invalid_token', 'The access token is bound to a key and is not taken here.')
   const subject = token.claims['sub']
   const user = typeof subject === 'string' ? await context.store.users.find(context.realm.id, subject) : undefined
   if (!user?.enabled) throw refuse(context, 'invalid_token', 'The access token does not stand for a person.')

@@ -5,12 +5,12 @@ import type { GrantType } from '@countersign/protocol/oauth/grant_type'
 import type { Parameters } from '@countersign/protocol/oauth/parameters'
 import type { Authorization } from '../../model/authorization.ts'
 import type { Client } from '../../model/client.ts'
-import type { RealmContext } from '../context.ts'
+import type { Caller, RealmContext } from '../context.ts'
 
 export interface Grant {
   readonly name: GrantType
   /** @throws OAuthError invalid_grant and its like. The client is authenticated, and allowed to use this grant. */
-  readonly authorize: (context: RealmContext, client: Client, parameters: Parameters) => Promise<Authorization>
+  readonly authorize: (context: RealmContext, client: Client, parameters: Parameters, caller: Caller) => Promise<Authorization>
 }
 
 /** @throws OAuthError invalid_request */

@@ -7,12 +7,12 @@ import { required, rightsOf } from './grant.ts'
 
 export const refreshToken: Grant = {
   name: 'refresh_token',
-  async authorize(context, client, parameters) {
+  async authorize(context, client, parameters, caller) {
     const hash = secretHash(required(parameters, 'refresh_token'))
     const found = await context.store.refreshTokens.find(context.realm.id, hash)
     if (!found || found.family.clientId !== client.clientId || found.revokedAt !== null) throw refusedRefreshToken()
     if (found.usedAt !== null) {
-      await killFamily(context, found.family)
+      await killFamily(context, found.family, caller, 'token.replayed')
       throw refusedRefreshToken()
     }
     const user = await context.store.users.find(context.realm.id, found.family.subject)

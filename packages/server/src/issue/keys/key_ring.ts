@@ -1,61 +1,95 @@
-// A realm's signing keys: one that signs, and every one that still verifies. Made when first needed, kept by the store.
-import type { AlgorithmName } from '@countersign/protocol/jose/algorithm'
+// A realm's signing keys: one that signs, and every one that verifies. The first is made when it is needed, kept by the store; which one
+// signs follows the clock (timeline.ts), without asking the store. When keys change by themselves is rotation.ts's.
 import type { PublicJwk } from '@countersign/protocol/jose/jwk'
-import { generatePrivateJwk, publicOf, readPrivateJwk } from '@countersign/protocol/jose/jwk'
+import { readPrivateJwk } from '@countersign/protocol/jose/jwk'
 import type { Signer, Verifier } from '@countersign/protocol/jose/jws'
 import { createSigner } from '@countersign/protocol/jose/jws'
 import type { KeySet, KeySource } from '@countersign/protocol/jose/key_set'
 import { createKeySet } from '@countersign/protocol/jose/key_set'
 import type { SigningKey } from '../../model/signing_key.ts'
 import type { SigningKeyStore } from '../../model/store.ts'
-import type { Random } from '../random.ts'
-import { NONCE_BYTES, seal, unseal } from './seal.ts'
+import type { MakeKeyOptions } from './make_key.ts'
+import { makeSigningKey, sealName } from './make_key.ts'
+import { unseal } from './seal.ts'
+import { signingKeyAt, standingAt } from './timeline.ts'
 
 export interface KeyRing extends KeySource {
-  /** The key that signs now; made if the realm has none. */
+  /** The key that signs now, at once if it can; made if the realm has none. */
   signer(): Signer | Promise<Signer>
-  /** Every key that a token may still be verified with. */
+  /** Every key that a token may be verified with, now or soon; the one that signs now first. */
   publicKeys(): Promise<readonly PublicJwk[]>
-  /** Reads the keys again: another process may have changed them. */
-  reload(): Promise<void>
+  /** Reads the keys again: another process may have changed them. True if one of those known before is gone. */
+  reload(): Promise<boolean>
 }
 
-export interface KeyRingOptions {
-  readonly realmId: string
-  readonly algorithm: AlgorithmName
+export interface KeyRingOptions extends MakeKeyOptions {
   readonly store: SigningKeyStore
-  readonly masterKey: Uint8Array | null
-  readonly random: Pick<Random, 'bytes'>
-  /** Epoch seconds. */
-  readonly now: () => number
 }
 
 interface Loaded {
-  readonly signer: Signer
+  readonly keys: readonly SigningKey[]
   readonly set: KeySet
+  /** By kid, of every key that signs now or will. */
+  readonly signers: ReadonlyMap<string, Signer>
+}
+
+/** Who signs, and from when until when that stands. */
+interface Signing {
+  readonly signer: Signer | undefined
+  readonly from: number
+  readonly until: number
 }
 
 export function createKeyRing(options: KeyRingOptions): KeyRing {
+  const { algorithm, now } = options
   let loaded: Loaded | undefined
   let loading: Promise<Loaded> | undefined
+  let signing: Signing | undefined
 
   const load = (): Promise<Loaded> => {
-    loading ??= loadKeys(options)
-      .then((keys) => (loaded = keys))
-      .finally(() => (loading = undefined))
+    loading ??= loadKeys(options, loaded?.signers)
+      .then((keys) => {
+        signing = undefined
+        loaded = keys
+        return keys
+      })
+      .finally(() => {
+        loading = undefined
+      })
     return loading
   }
 
+  const signerOf = ({ keys, signers }: Loaded): Signer | undefined => {
+    const at = now()
+    if (signing === undefined || at < signing.from || signing.until <= at) {
+      const kid = signingKeyAt(keys, algorithm, at)?.kid
+      signing = { ...standingAt(keys, at), signer: kid === undefined ? undefined : signers.get(kid) }
+    }
+    return signing.signer
+  }
+
+  const loadedSigner = async (): Promise<Signer> => {
+    const signer = signerOf(await load())
+    if (!signer) throw new Error(`realm ${options.realmId} has no signing key that is active`)
+    return signer
+  }
+
   return {
-    signer: () => loaded?.signer ?? load().then((keys) => keys.signer),
+    signer: () => (loaded && signerOf(loaded)) ?? loadedSigner(),
     find: (kid, alg): Verifier | undefined | Promise<Verifier | undefined> =>
       loaded ? loaded.set.find(kid, alg) : load().then((keys) => keys.set.find(kid, alg)),
-    publicKeys: async () => (loaded ?? (await load())).set.keys,
+    publicKeys: async () => {
+      const known = loaded ?? (await load())
+      const first = signerOf(known)?.kid
+      return [...known.set.keys].sort((a, b) => Number(b.kid === first) - Number(a.kid === first))
+    },
     reload: async () => {
-      if (!loaded && !loading) return
+      if (!loaded && !loading) return false
       // What is being read now may have been read before the change.
       await loading
-      await load()
+      const before = loaded?.keys ?? []
+      const kept = new Set((await load()).keys.map((key) => key.kid))
+      return before.some((key) => !kept.has(key.kid))
     },
   }
 }
@@ -65,29 +99,31 @@ export async function checkSeals({ store, realmId, masterKey }: Pick<KeyRingOpti
   for (const key of await store.list(realmId)) if (key.retiredAt === null) unseal(key.privateKey, masterKey, sealName(key))
 }
 
-async function loadKeys(options: KeyRingOptions): Promise<Loaded> {
+/** @param known signers of the last time: reading a key is dear, and a kid is the digest of its key. */
+async function loadKeys(options: KeyRingOptions, known: ReadonlyMap<string, Signer> | undefined): Promise<Loaded> {
   const keys = await keysWithOneThatSigns(options)
-  const signing = keys.findLast((key) => signs(key, options))
-  if (!signing) throw new Error(`realm ${options.realmId} has no signing key that is active`)
-  const jwk = readPrivateJwk(JSON.parse(unseal(signing.privateKey, options.masterKey, sealName(signing))))
-  return { signer: createSigner(jwk), set: createKeySet(keys.map((key) => key.publicJwk)) }
+  const now = options.now()
+  const current = signingKeyAt(keys, options.algorithm, now)
+  const able = keys.filter(
+    (key) => key === current || (key.algorithm === options.algorithm && key.retiredAt === null && key.activeAt > now),
+  )
+  return {
+    keys,
+    set: createKeySet(keys.map((key) => key.publicJwk)),
+    signers: new Map(able.map((key) => [key.kid, known?.get(key.kid) ?? openSigner(key, options)])),
+  }
+}
+
+function openSigner(key: SigningKey, { masterKey }: KeyRingOptions): Signer {
+  return createSigner(readPrivateJwk(JSON.parse(unseal(key.privateKey, masterKey, sealName(key)))))
 }
 
 async function keysWithOneThatSigns(options: KeyRingOptions): Promise<SigningKey[]> {
-  const { store, realmId, algorithm, masterKey, random, now } = options
+  const { store, realmId, algorithm, now } = options
   const keys = await store.list(realmId)
-  if (keys.some((key) => signs(key, options))) return keys
-  const jwk = await generatePrivateJwk(algorithm)
-  const made = { kid: jwk.kid, realmId, algorithm, publicJwk: publicOf(jwk), createdAt: now(), activeAt: now(), retiredAt: null }
+  if (signingKeyAt(keys, algorithm, now())) return keys
   // Of several processes that start at once one wins; all then read the winner's key.
-  await store.insertFirst({ ...made, privateKey: seal(JSON.stringify(jwk), masterKey, sealName(made), random.bytes(NONCE_BYTES)) })
+  const key = await makeSigningKey(options, (at) => at)
+  await store.insertFirst(key, { at: now(), by: 'server' })
   return store.list(realmId)
-}
-
-function signs(key: SigningKey, { algorithm, now }: KeyRingOptions): boolean {
-  return key.algorithm === algorithm && key.retiredAt === null && key.activeAt <= now()
-}
-
-function sealName(key: Pick<SigningKey, 'realmId' | 'kid'>): string {
-  return `${key.realmId}/${key.kid}`
 }

@@ -2,71 +2,57 @@
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { Json } from '@countersign/protocol/dialect/dialect'
 import { writeScope } from '@countersign/protocol/oauth/scope'
-import type { Grantable } from '../../model/authorization.ts'
 import { secretHash } from '../../model/secret_hash.ts'
+import type { AccessTokenDraft, OpaqueToken } from '../../model/token.ts'
+import { writeTokenId } from '../../model/token.ts'
 import type { RealmContext } from '../context.ts'
+import type { Order } from '../reuse.ts'
 
 const OPAQUE_PREFIX = 'cs_token_'
 
-export interface AccessToken {
-  readonly text: string
-  /** Seconds. */
-  readonly lifetime: number
-}
-
 /** @param sid refresh family the token belongs to, so that it dies with it. */
-export async function mintAccessToken(
+export function draftAccessToken(
   context: RealmContext,
   dialect: CompiledDialect,
-  grantable: Grantable,
+  { grantable, credential }: Order,
   sid: string | undefined,
-): Promise<AccessToken> {
-  const { client } = grantable.authorization
-  const lifetime = client.accessTokenLifetime ?? context.realm.accessTokenLifetime
-  const claims = claimsOf(context, dialect, grantable, lifetime, sid)
-  const text = client.tokenFormat === 'jwt' ? await mintJwt(context, dialect, claims) : await mintOpaque(context, claims, lifetime)
-  return { text, lifetime }
-}
-
-function claimsOf(
-  context: RealmContext,
-  dialect: CompiledDialect,
-  { authorization, scope, audience }: Grantable,
-  lifetime: number,
-  sid: string | undefined,
-): Record<string, Json> {
-  const { client, subject } = authorization
+): AccessTokenDraft {
+  const { authorization, scope, audience, binding } = grantable
+  const { client, subject, exchange } = authorization
   const now = context.now()
+  const ends = now + (client.accessTokenLifetime ?? context.realm.accessTokenLifetime)
+  const expiresAt = exchange ? Math.min(ends, exchange.expiresAt) : ends
+  const jti = writeTokenId(credential, context.random.id())
+  const family = sid ?? exchange?.sid
   const values = {
     iss: context.realm.issuer,
     sub: subject.kind === 'user' ? subject.user.id : client.clientId,
     aud: audience.length === 1 && audience[0] !== undefined ? audience[0] : audience,
-    exp: now + lifetime,
+    exp: expiresAt,
     iat: now,
     nbf: now,
-    jti: context.random.id(),
+    jti,
     client_id: client.clientId,
     ...(scope.length > 0 ? { scope: writeScope(scope) } : {}),
-    ...(sid === undefined ? {} : { sid }),
+    ...(family === undefined ? {} : { sid: family }),
     ...(subject.kind === 'user' ? { username: subject.user.username } : {}),
   }
-  return dialect.claims.write(values, subject.kind)
+  const claims: Record<string, unknown> = dialect.claims.write(values satisfies Record<string, Json>, subject.kind)
+  // The standards' words, whatever the family: RFC 8693 section 4.1, RFC 9449 section 6.
+  if (exchange) claims['act'] = exchange.act
+  if (binding !== null) claims['cnf'] = { jkt: binding }
+  const opaque = client.tokenFormat === 'opaque' ? OPAQUE_PREFIX + context.random.secret() : undefined
+  return { jti, claims, issuedAt: now, expiresAt, opaque }
 }
 
-async function mintJwt(context: RealmContext, dialect: CompiledDialect, claims: Record<string, Json>): Promise<string> {
+/** What is stored of an opaque token; null for a JWT. */
+export function opaqueToken({ realm }: RealmContext, { opaque, claims, expiresAt }: AccessTokenDraft): OpaqueToken | null {
+  return opaque === undefined ? null : { hash: secretHash(opaque), realmId: realm.id, claims, expiresAt }
+}
+
+export async function signAccessToken(context: RealmContext, dialect: CompiledDialect, { claims }: AccessTokenDraft): Promise<string> {
   const held = context.keys.signer()
   const signer = held instanceof Promise ? await held : held
   const input = `${signer.header(dialect.claims.typ)}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
   return `${input}.${await context.signing.sign(signer, input)}`
-}
-
-async function mintOpaque(context: RealmContext, claims: Record<string, Json>, lifetime: number): Promise<string> {
-  const text = OPAQUE_PREFIX + context.random.secret()
-  await context.store.accessTokens.insertOpaque({
-    hash: secretHash(text),
-    realmId: context.realm.id,
-    claims,
-    expiresAt: context.now() + lifetime,
-  })
-  return text
 }

@@ -1,10 +1,12 @@
 // Refresh tokens: made, handed on, and killed with their family. RFC 9700 section 4.14.2.
 import { OAuthError } from '@countersign/protocol/oauth/error'
-import type { Grantable } from '../../model/authorization.ts'
+import type { AuditEvent } from '../../model/audit.ts'
+import type { RefreshRecord } from '../../model/issuing.ts'
 import { MAX_ACCESS_TOKEN_LIFETIME } from '../../model/realm.ts'
 import { secretHash } from '../../model/secret_hash.ts'
 import type { RefreshFamily, RefreshToken } from '../../model/token.ts'
-import type { RealmContext } from '../context.ts'
+import type { Caller, RealmContext } from '../context.ts'
+import type { Order } from '../reuse.ts'
 
 const PREFIX = 'cs_refresh_'
 
@@ -13,32 +15,47 @@ export interface NewRefreshToken {
   /** What the client gets. */
   readonly text: string
   readonly family: RefreshFamily
-  /** Makes it valid (and its predecessor used up); resolves when that is durable. @throws OAuthError invalid_grant if a race was lost. */
-  readonly store: () => Promise<void>
+  /** Makes it valid, and its predecessor used up. */
+  readonly record: RefreshRecord
 }
 
 /** The next refresh token of this authorization, or undefined if it gets none. */
-export function nextRefreshToken(context: RealmContext, grantable: Grantable, dialect: string): NewRefreshToken | undefined {
-  const { refresh } = grantable.authorization
+export function nextRefreshToken(context: RealmContext, order: Order, dialect: string): NewRefreshToken | undefined {
+  const { refresh } = order.grantable.authorization
   if (refresh === 'none') return undefined
   const now = context.now()
   const text = PREFIX + context.random.secret()
-  const family = refresh === 'start' ? newFamily(context, grantable, dialect) : refresh.family
+  const family = refresh === 'start' ? newFamily(context, order, dialect) : refresh.family
   const token: RefreshToken = {
     hash: secretHash(text),
     familyId: family.id,
     createdAt: now,
     expiresAt: now + context.realm.refreshTokenLifetime,
   }
-  if (refresh === 'start') return { text, family, store: () => context.store.refreshTokens.start(family, token) }
-  return { text, family, store: () => rotate(context, refresh.token.hash, family, token) }
+  if (refresh === 'start') return { text, family, record: { kind: 'start', family, token } }
+  const record: RefreshRecord = {
+    kind: 'rotate',
+    family,
+    used: refresh.token.hash,
+    successor: token,
+    accessTokensEnd: accessTokensEnd(context),
+  }
+  return { text, family, record }
 }
 
-/** Revokes the family and all access tokens that stem from it; resolves when that is durable. */
-export async function killFamily(context: RealmContext, family: RefreshFamily): Promise<void> {
+/** Revokes the family and all access tokens that stem from it; resolves when that is durable. @param event why */
+export async function killFamily(context: RealmContext, family: RefreshFamily, caller: Caller, event: AuditEvent): Promise<void> {
   const end = accessTokensEnd(context)
-  await context.store.refreshTokens.revokeFamily(family.realmId, family.id, context.now(), end)
-  context.revocations.note({ realmId: family.realmId, kind: 'family', value: family.id, expiresAt: end })
+  const at = context.now()
+  const { realmId, clientId } = family
+  const audit = { at, by: 'client', realmId, event, clientId, address: caller.address, detail: { family: family.id } }
+  await context.store.refreshTokens.revokeFamily(realmId, family.id, at, end, audit)
+  context.revocations.note({ realmId, kind: 'family', value: family.id, expiresAt: end })
+}
+
+/** The store has revoked the family: here it takes effect at once. */
+export function noteReplay(context: RealmContext, { realmId, id }: RefreshFamily): void {
+  context.revocations.note({ realmId, kind: 'family', value: id, expiresAt: accessTokensEnd(context) })
 }
 
 /** One sentence for every reason. */
@@ -46,15 +63,8 @@ export function refusedRefreshToken(): OAuthError {
   return new OAuthError('invalid_grant', 'The refresh token is unknown, expired, revoked, used before or of another client.')
 }
 
-async function rotate(context: RealmContext, used: string, family: RefreshFamily, successor: RefreshToken): Promise<void> {
-  const end = accessTokensEnd(context)
-  const rotation = await context.store.refreshTokens.rotate(family.realmId, used, successor, context.now(), end)
-  if (rotation === 'rotated') return
-  if (rotation === 'replayed') context.revocations.note({ realmId: family.realmId, kind: 'family', value: family.id, expiresAt: end })
-  throw refusedRefreshToken()
-}
-
-function newFamily(context: RealmContext, { authorization, scope, audience }: Grantable, dialect: string): RefreshFamily {
+function newFamily(context: RealmContext, { grantable, credential }: Order, dialect: string): RefreshFamily {
+  const { authorization, scope, audience, binding } = grantable
   const { client, subject } = authorization
   return {
     id: context.random.id(),
@@ -64,6 +74,9 @@ function newFamily(context: RealmContext, { authorization, scope, audience }: Gr
     scope,
     audience,
     dialect,
+    credential,
+    // A confidential client proves itself at each refresh; a public one has only its key (RFC 9449 section 5).
+    binding: client.authMethods.includes('none') ? binding : null,
     createdAt: context.now(),
   }
 }

@@ -92,8 +92,14 @@ const useWriteAheadLog = async (connection: Connection): Promise<void> => {
     if (mode === undefined || mode === 'wal' || place === MEMORY) return mode !== undefined
     throw new StoreUnavailable(`${place} is on a file system that cannot hold a shared database: choose a data folder on a local disk.`)
   })
-  db.exec(`PRAGMA synchronous = FULL; PRAGMA cache_size = -8000; ${WAIT}`)
+  db.exec(`PRAGMA synchronous = FULL; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = ${CHECKPOINT}; ${WAIT}`)
 }
+
+/**
+ * Pages in the log before it is written back, 16 MB: four times SQLite's default. A page that many commits changed meanwhile is written back
+ * once, and each time costs a flush.
+ */
+const CHECKPOINT = 4000
 
 const prepareSchema = async (connection: Connection): Promise<void> => {
   const driver = batchDriver(connection)
@@ -153,6 +159,7 @@ const sqlOver = (connection: Connection): Sql => {
       return batch.write(unit)
     },
     close: () => (closed ??= finish()),
+    isClosed: () => closed !== undefined,
   }
 }
 

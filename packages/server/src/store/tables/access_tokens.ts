@@ -1,24 +1,32 @@
 // Opaque access tokens, and the revocations of access tokens of every format, as rows.
+import type { AuditEntry } from '../../model/audit.ts'
 import type { AccessTokenStore } from '../../model/store.ts'
 import type { NumberedRevocation, OpaqueToken, Revocation } from '../../model/token.ts'
+import { insertRows } from '../rows.ts'
 import type { Sql, Statement, Unit } from '../sql.ts'
 import { each, first, query, statement } from '../sql.ts'
+import { appendAudit } from './audit.ts'
 import { raiseRevocation } from './counters.ts'
+import { emptySlotOf, emptySlotsOf } from './reusable_tokens.ts'
 
 export const accessTokenTable = (sql: Sql): AccessTokenStore => ({
-  insertOpaque: (token) =>
-    sql.write(function* () {
-      yield statement(INSERT_OPAQUE, token.realmId, token.hash, JSON.stringify(token.claims), token.expiresAt)
-    }),
   findOpaque: (realmId, hash) => sql.read(query(statement(FIND_OPAQUE, realmId, hash), first(toOpaqueToken))),
-  revoke: (revocation) => sql.write(() => recordRevocation(revocation)),
+  revoke: (revocation, audit) => sql.write(() => revoke(revocation, audit)),
   revocationsAfter: (sequence, limit) => sql.read(query(statement(REVOCATIONS_AFTER, sequence, limit), each(toRevocation))),
 })
 
-/** Revoking again changes nothing, unless it has to be remembered for longer: then it gets a new number, so that readers hear of it. */
-export function* recordRevocation(revocation: Revocation): Unit<void> {
+export const insertOpaqueTokens = (tokens: readonly OpaqueToken[]): Unit<void> =>
+  INSERT_OPAQUE(tokens.map((token) => [token.realmId, token.hash, JSON.stringify(token.claims), token.expiresAt]))
+
+/**
+ * True the first time. Revoking again changes nothing, unless it has to be remembered for longer: then it gets a new number, so that
+ * readers hear of it.
+ */
+export function* recordRevocation({ realmId, kind, value, expiresAt }: Revocation): Unit<boolean> {
   yield raiseRevocation
-  yield statement(RECORD, revocation.realmId, revocation.kind, revocation.value, revocation.expiresAt)
+  if ((yield statement(RECORD, realmId, kind, value, expiresAt)) === 1) return true
+  yield statement(PROLONG, expiresAt, realmId, kind, value, expiresAt)
+  return false
 }
 
 /** Each removes at most `limit` rows; to be repeated while it does. */
@@ -27,14 +35,17 @@ export const sweepAccessTokens = (now: number, limit: number): Statement[] => [
   statement(SWEEP_REVOCATIONS, now, limit),
 ]
 
-const INSERT_OPAQUE = 'INSERT INTO opaque_tokens (realm_id, hash, claims, expires_at) VALUES (?, ?, ?, ?)'
+const INSERT_OPAQUE = insertRows('INSERT INTO opaque_tokens (realm_id, hash, claims, expires_at)', 4)
 
 const FIND_OPAQUE = 'SELECT realm_id, hash, claims, expires_at FROM opaque_tokens WHERE realm_id = ? AND hash = ?'
 
-const RECORD = `INSERT INTO revocations (realm_id, kind, value, expires_at, sequence)
-  VALUES (?, ?, ?, ?, (SELECT value FROM counters WHERE name = 'revocation'))
-  ON CONFLICT (realm_id, kind, value) DO UPDATE SET expires_at = excluded.expires_at, sequence = excluded.sequence
-    WHERE revocations.expires_at < excluded.expires_at`
+const NUMBER = "(SELECT value FROM counters WHERE name = 'revocation')"
+
+const RECORD = `INSERT INTO revocations (realm_id, kind, value, expires_at, sequence) VALUES (?, ?, ?, ?, ${NUMBER})
+  ON CONFLICT (realm_id, kind, value) DO NOTHING`
+
+const PROLONG = `UPDATE revocations SET expires_at = ?, sequence = ${NUMBER}
+  WHERE realm_id = ? AND kind = ? AND value = ? AND expires_at < ?`
 
 const REVOCATIONS_AFTER = 'SELECT realm_id, kind, value, expires_at, sequence FROM revocations WHERE sequence > ? ORDER BY sequence LIMIT ?'
 
@@ -43,6 +54,13 @@ const SWEEP_OPAQUE = `DELETE FROM opaque_tokens WHERE (realm_id, hash) IN
 
 const SWEEP_REVOCATIONS = `DELETE FROM revocations WHERE (realm_id, kind, value) IN
   (SELECT realm_id, kind, value FROM revocations WHERE expires_at < ? ORDER BY expires_at LIMIT ?)`
+
+function* revoke(revocation: Revocation, audit: AuditEntry): Unit<void> {
+  const { realmId, kind, value } = revocation
+  if (kind === 'jti') yield emptySlotOf(realmId, value)
+  if (kind === 'credential') yield* emptySlotsOf(realmId, value)
+  if (yield* recordRevocation(revocation)) yield* appendAudit([audit])
+}
 
 const toOpaqueToken = (row: { realm_id: string; hash: string; claims: string; expires_at: number }): OpaqueToken => ({
   hash: row.hash,

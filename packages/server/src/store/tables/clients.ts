@@ -1,63 +1,74 @@
-// Clients and their secrets as rows. A secret is a row of its own, so that what is known of its use outlives a change of its client.
+// Clients as rows, with their secrets. A secret is a row of its own (tables/secrets.ts), so that what is known of its use outlives a change
+// of its client.
+import type { Act } from '../../model/audit.ts'
 import type { Client } from '../../model/client.ts'
 import type { ClientStore } from '../../model/store.ts'
-import type { Sql, Unit } from '../sql.ts'
-import { query, statement } from '../sql.ts'
+import type { Query, Sql, Unit } from '../sql.ts'
+import { ask, query, statement } from '../sql.ts'
+import { appendAudit } from './audit.ts'
+import { acted, changeOf } from './change.ts'
 import { raiseRevision } from './counters.ts'
+import type { SecretRow } from './secrets.ts'
+import { putSecrets, SECRET_COLUMNS, toSecret } from './secrets.ts'
 
 export const clientTable = (sql: Sql): ClientStore => ({
-  find: (realmId, clientId) => sql.read(query(statement(FIND, realmId, clientId), (rows: readonly ClientRow[]) => toClients(rows)[0])),
+  find: (realmId, clientId) => sql.read(find(realmId, clientId)),
   list: (realmId, after, limit) => sql.read(query(statement(LIST, realmId, after, limit), toClients)),
-  put: (client) => sql.write(() => put(client)),
-  remove: (realmId, clientId) => sql.write(() => remove(realmId, clientId)),
+  put: (client, act) => sql.write(() => put(client, act)),
+  remove: (realmId, clientId, act) => sql.write(() => remove(realmId, clientId, act)),
 })
 
 /** A client has as many rows as secrets, and one with nulls if it has none. */
-type ClientRow = {
-  readonly client_id: string
-  readonly document: string
-} & (
-  | { readonly id: string; readonly hash: string; readonly created_at: number; readonly expires_at: number | null }
-  | { readonly id: null }
-)
+type ClientRow = { readonly client_id: string; readonly document: string } & (SecretRow | { readonly id: null })
 
-const FIND = `SELECT c.client_id, c.document, s.id, s.hash, s.created_at, s.expires_at
+const FIND = `SELECT c.client_id, c.document, ${SECRET_COLUMNS}
   FROM clients c LEFT JOIN client_secrets s ON s.realm_id = c.realm_id AND s.client_id = c.client_id
   WHERE c.realm_id = ? AND c.client_id = ?
   ORDER BY s.ordinal`
 
-const LIST = `SELECT c.client_id, c.document, s.id, s.hash, s.created_at, s.expires_at
+const LIST = `SELECT c.client_id, c.document, ${SECRET_COLUMNS}
   FROM (SELECT realm_id, client_id, document FROM clients WHERE realm_id = ? AND client_id > ? ORDER BY client_id LIMIT ?) c
   LEFT JOIN client_secrets s ON s.realm_id = c.realm_id AND s.client_id = c.client_id
   ORDER BY c.client_id, s.ordinal`
 
-const PUT_CLIENT = `INSERT INTO clients (realm_id, client_id, document) VALUES (?, ?, ?)
+const PUT = `INSERT INTO clients (realm_id, client_id, document) VALUES (?, ?, ?)
   ON CONFLICT (realm_id, client_id) DO UPDATE SET document = excluded.document`
 
-const MARK_SECRETS = 'UPDATE client_secrets SET ordinal = -1 WHERE realm_id = ? AND client_id = ?'
+/** Its slots and refresh tokens go too: a client registered later under the same id must not inherit them. */
+const REMOVE = [
+  'DELETE FROM reusable_tokens WHERE realm_id = ? AND client_id = ?',
+  'DELETE FROM refresh_families WHERE realm_id = ? AND client_id = ?',
+]
 
-const PUT_SECRET = `INSERT INTO client_secrets (realm_id, client_id, id, ordinal, hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-  ON CONFLICT (realm_id, client_id, id) DO UPDATE SET
-    ordinal = excluded.ordinal, hash = excluded.hash, created_at = excluded.created_at, expires_at = excluded.expires_at`
+const find = (realmId: string, clientId: string): Query<Client | undefined> =>
+  query(statement(FIND, realmId, clientId), (rows: readonly ClientRow[]) => toClients(rows)[0])
 
-const DROP_MARKED = 'DELETE FROM client_secrets WHERE realm_id = ? AND client_id = ? AND ordinal < 0'
-
-function* put(client: Client): Unit<void> {
+function* put(client: Client, act: Act): Unit<void> {
   const { secrets, ...document } = client
+  const { realmId, clientId } = client
   yield raiseRevision
-  yield statement(PUT_CLIENT, client.realmId, client.clientId, JSON.stringify(document))
-  yield statement(MARK_SECRETS, client.realmId, client.clientId)
-  for (const [ordinal, secret] of secrets.entries()) {
-    yield statement(PUT_SECRET, client.realmId, client.clientId, secret.id, ordinal, secret.hash, secret.createdAt, secret.expiresAt)
-  }
-  yield statement(DROP_MARKED, client.realmId, client.clientId)
+  const change = changeOf(yield* ask(find(realmId, clientId)), client)
+  if (change === undefined) return
+  yield statement(PUT, realmId, clientId, JSON.stringify(document))
+  yield* putSecrets(realmId, clientId, secrets)
+  yield* appendAudit([acted(act, realmId, clientId, 'client.put', change)])
 }
 
-/** Its refresh tokens go too: a client registered later under the same id must not inherit them. */
-function* remove(realmId: string, clientId: string): Unit<void> {
+function* remove(realmId: string, clientId: string, act: Act): Unit<void> {
   yield raiseRevision
-  yield statement('DELETE FROM refresh_families WHERE realm_id = ? AND client_id = ?', realmId, clientId)
-  yield statement('DELETE FROM clients WHERE realm_id = ? AND client_id = ?', realmId, clientId)
+  for (const text of REMOVE) yield statement(text, realmId, clientId)
+  if ((yield statement('DELETE FROM clients WHERE realm_id = ? AND client_id = ?', realmId, clientId)) === 0) return
+  yield* appendAudit([acted(act, realmId, clientId, 'client.removed', {})])
+}
+
+/** What documents written by earlier releases do not say. */
+const EARLIER: Pick<Client, 'origin' | 'keys' | 'reuse' | 'exchanges' | 'workloads' | 'dpop'> = {
+  origin: 'configuration',
+  keys: { kind: 'none' },
+  reuse: null,
+  exchanges: [],
+  workloads: [],
+  dpop: 'optional',
 }
 
 const toClients = (rows: readonly ClientRow[]): Client[] => {
@@ -74,8 +85,7 @@ const toClients = (rows: readonly ClientRow[]): Client[] => {
 }
 
 const toClient = (rows: readonly ClientRow[]): Client => ({
+  ...EARLIER,
   ...(JSON.parse(rows[0]?.document ?? '{}') as Omit<Client, 'secrets'>),
-  secrets: rows.flatMap((row) =>
-    row.id === null ? [] : [{ id: row.id, hash: row.hash, createdAt: row.created_at, expiresAt: row.expires_at }],
-  ),
+  secrets: rows.flatMap((row) => (row.id === null ? [] : [toSecret(row)])),
 })

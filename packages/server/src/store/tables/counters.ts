@@ -1,7 +1,7 @@
 // The counters other tables raise in their own transactions, and the probe that tells whether a write would succeed.
 
 import type { Unit } from '../sql.ts'
-import { query, statement } from '../sql.ts'
+import { ask, query, statement } from '../sql.ts'
 
 /** First statement of every change of configuration: its row lock also keeps two such transactions from dead-locking each other. */
 export const raiseRevision = statement("UPDATE counters SET value = value + 1 WHERE name = 'revision'")
@@ -13,6 +13,20 @@ export const revision = query(
 
 /** First statement of every revocation, which then reads its own number from the row it has locked. */
 export const raiseRevocation = statement("UPDATE counters SET value = value + 1 WHERE name = 'revocation'")
+
+/** Takes the next `count` numbers of the audit trail, and gives the first. Next to last in its unit: all others wait for the row. */
+export function* nextAuditNumbers(count: number): Unit<number> {
+  const last = yield* ask(query(statement(RAISE_AUDIT, count), (rows: readonly { value: number }[]) => rows[0]?.value))
+  if (last === undefined) throw new TypeError('The counter of the audit trail is not in the database.')
+  return last - count + 1
+}
+
+const RAISE_AUDIT = "UPDATE counters SET value = value + ? WHERE name = 'audit' RETURNING value"
+
+export const lastAuditNumber = query(
+  statement("SELECT value FROM counters WHERE name = 'audit'"),
+  (rows: readonly { value: number }[]) => rows[0]?.value ?? 0,
+)
 
 /** Needs a few fresh pages, as real writes do: changing a row in place succeeds even where nothing more fits. */
 export function* probe(): Unit<void> {

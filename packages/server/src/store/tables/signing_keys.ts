@@ -1,28 +1,19 @@
 // Signing keys as rows. The private half is stored as it comes: sealing it is not done here.
+import type { Act } from '../../model/audit.ts'
 import type { SigningKey } from '../../model/signing_key.ts'
 import type { SigningKeyStore } from '../../model/store.ts'
 import type { Sql, SqlValue, Unit } from '../sql.ts'
 import { each, query, statement } from '../sql.ts'
+import { appendAudit } from './audit.ts'
+import { acted } from './change.ts'
 import { raiseRevision } from './counters.ts'
 
 export const signingKeyTable = (sql: Sql): SigningKeyStore => ({
   list: (realmId) => sql.read(query(statement(LIST, realmId), each(toSigningKey))),
-  insertFirst: (key) => sql.write(() => insertFirst(key)),
-  insert: (key) =>
-    sql.write(function* () {
-      yield raiseRevision
-      yield statement(`INSERT INTO signing_keys (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, ...values(key))
-    }),
-  retire: (realmId, kid, retiredAt) =>
-    sql.write(function* () {
-      yield raiseRevision
-      yield statement('UPDATE signing_keys SET retired_at = ? WHERE realm_id = ? AND kid = ?', retiredAt, realmId, kid)
-    }),
-  remove: (realmId, kid) =>
-    sql.write(function* () {
-      yield raiseRevision
-      yield statement('DELETE FROM signing_keys WHERE realm_id = ? AND kid = ?', realmId, kid)
-    }),
+  insertFirst: (key, act) => sql.write(() => insertIf(NONE_YET, [key.realmId, key.algorithm], key, act)),
+  insertNext: (key, predecessor, act) => sql.write(() => insertIf(STILL_NEWEST, [predecessor, key.realmId, key.algorithm], key, act)),
+  retire: (realmId, kid, retiredAt, act) => sql.write(() => retire(realmId, kid, retiredAt, act)),
+  remove: (realmId, kid, act) => sql.write(() => remove(realmId, kid, act)),
 })
 
 interface SigningKeyRow {
@@ -37,21 +28,40 @@ interface SigningKeyRow {
 }
 
 const COLUMNS = 'realm_id, kid, algorithm, public_jwk, private_key, created_at, active_at, retired_at'
-const LIST = `SELECT ${COLUMNS} FROM signing_keys WHERE realm_id = ? ORDER BY created_at, kid`
+const LIST = `SELECT ${COLUMNS} FROM signing_keys WHERE realm_id = ? ORDER BY ordinal, created_at, kid`
 
 const NONE_YET = 'NOT EXISTS (SELECT 1 FROM signing_keys k WHERE k.realm_id = ? AND k.algorithm = ? AND k.retired_at IS NULL)'
-const RAISE_IF_FIRST = `UPDATE counters SET value = value + 1 WHERE name = 'revision' AND ${NONE_YET}`
-// The casts tell PostgreSQL what the placeholders of a SELECT list are.
-const INSERT_IF_FIRST = `INSERT INTO signing_keys (${COLUMNS})
-  SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
-    CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT)
-  WHERE ${NONE_YET}`
+const STILL_NEWEST = `? = (SELECT k.kid FROM signing_keys k WHERE k.realm_id = ? AND k.algorithm = ?
+    ORDER BY k.ordinal DESC, k.created_at DESC, k.kid DESC LIMIT 1)`
 
 /** Both statements ask: the first waits for the row lock, the second sees what the one that held it has committed. */
-function* insertFirst(key: SigningKey): Unit<boolean> {
-  const raised = yield statement(RAISE_IF_FIRST, key.realmId, key.algorithm)
-  if (raised === 0) return false
-  return (yield statement(INSERT_IF_FIRST, ...values(key), key.realmId, key.algorithm)) === 1
+function* insertIf(condition: string, asked: readonly SqlValue[], key: SigningKey, act: Act): Unit<boolean> {
+  const raised = yield statement(`UPDATE counters SET value = value + 1 WHERE name = 'revision' AND ${condition}`, ...asked)
+  if (raised === 0 || (yield statement(insertText(condition), ...values(key), key.realmId, ...asked)) === 0) return false
+  const { kid, algorithm, activeAt } = key
+  yield* appendAudit([acted(act, key.realmId, '', 'key.added', { kid, algorithm, activeAt })])
+  return true
+}
+
+// The casts tell PostgreSQL what the placeholders of a SELECT list are.
+const insertText = (condition: string): string => `INSERT INTO signing_keys (${COLUMNS}, ordinal)
+  SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
+    CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT),
+    (SELECT COALESCE(MAX(ordinal), 0) + 1 FROM signing_keys WHERE realm_id = ?)
+  WHERE ${condition}`
+
+function* retire(realmId: string, kid: string, retiredAt: number, act: Act): Unit<boolean> {
+  yield raiseRevision
+  const text = 'UPDATE signing_keys SET retired_at = ? WHERE realm_id = ? AND kid = ? AND retired_at IS NULL'
+  if ((yield statement(text, retiredAt, realmId, kid)) === 0) return false
+  yield* appendAudit([acted(act, realmId, '', 'key.retired', { kid, retiredAt })])
+  return true
+}
+
+function* remove(realmId: string, kid: string, act: Act): Unit<void> {
+  yield raiseRevision
+  if ((yield statement('DELETE FROM signing_keys WHERE realm_id = ? AND kid = ?', realmId, kid)) === 0) return
+  yield* appendAudit([acted(act, realmId, '', 'key.removed', { kid })])
 }
 
 const values = (key: SigningKey): SqlValue[] => [

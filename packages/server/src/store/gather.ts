@@ -1,0 +1,59 @@
+// What is asked for in one event-loop turn as one unit, so that what the asked have in common is written once. Owns who is told what;
+// the unit itself is the caller's.
+import { StoreUnavailable } from '../model/store.ts'
+import type { Sql, Unit } from './sql.ts'
+
+/** So that one unit does not hold the event loop for long. */
+const MOST_TOGETHER = 500
+
+interface Waiting<Asked, Answer> {
+  readonly asked: Asked
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * @param answerAll the unit: answers all in their order, or throws. If together they cannot be done, each is done by itself, so that
+ * one that fails spoils no other.
+ */
+export const gather = <Asked, Answer>(
+  sql: Sql,
+  answerAll: (all: readonly Asked[]) => Unit<readonly Answer[]>,
+): ((asked: Asked) => Promise<Answer>) => {
+  let open: Waiting<Asked, Answer>[] | undefined
+
+  const together = async (waiting: Waiting<Asked, Answer>[]): Promise<void> => {
+    const close = (): void => {
+      if (open === waiting) open = undefined
+    }
+    // Run a second time after a roll-back it finds the same list: from the first time on nothing joins any more.
+    const unit = (): Unit<readonly Answer[]> => {
+      close()
+      return answerAll(waiting.map((one) => one.asked))
+    }
+    try {
+      tell(waiting, await sql.write(unit))
+    } catch (error) {
+      close()
+      if (waiting.length === 1 || error instanceof StoreUnavailable) for (const one of waiting) one.reject(error)
+      else for (const one of waiting) void together([one])
+    }
+  }
+
+  return (asked) =>
+    new Promise((resolve, reject) => {
+      // Not into the company of those who asked before the end.
+      if (sql.isClosed()) open = undefined
+      if (open !== undefined && open.length < MOST_TOGETHER) {
+        open.push({ asked, resolve, reject })
+        return
+      }
+      open = [{ asked, resolve, reject }]
+      void together(open)
+    })
+}
+
+const tell = <Asked, Answer>(waiting: readonly Waiting<Asked, Answer>[], answers: readonly Answer[]): void => {
+  if (answers.length !== waiting.length) throw new TypeError('A unit did not answer all that was asked.')
+  for (const [n, answer] of answers.entries()) waiting[n]?.resolve(answer)
+}

@@ -1,0 +1,23 @@
+// One INSERT for many rows: a statement costs more than a row. Its texts come in a few sizes only, so that they stay prepared.
+import type { SqlValue, Statement } from './sql.ts'
+
+/** Statements that insert the rows in their order. */
+export type InsertRows = (rows: readonly (readonly SqlValue[])[]) => Generator<Statement, void>
+
+/** @param head `INSERT INTO audit_rows (a, b)`. Rows have `columns` values. */
+export const insertRows = (head: string, columns: number): InsertRows => {
+  const row = `(${Array(columns).fill('?').join(', ')})`
+  const texts = SIZES.map((size) => ({ size, sql: `${head} VALUES ${Array(size).fill(row).join(', ')}` }))
+  return function* (rows) {
+    let start = 0
+    for (const { size, sql } of texts) {
+      for (; rows.length - start >= size; start += size) {
+        const params: SqlValue[] = []
+        for (let n = start; n < start + size; n += 1) params.push(...(rows[n] ?? []))
+        yield { sql, params }
+      }
+    }
+  }
+}
+
+const SIZES = [64, 16, 4, 1]

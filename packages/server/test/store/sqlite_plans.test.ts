@@ -1,0 +1,120 @@
+// The plans SQLite makes for the store's statements: none of them reads a whole table that grows with clients, tokens or what happened.
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, test } from 'node:test'
+import { openSqlite } from '../../src/store/adapters/sqlite.ts'
+import type { Sql } from '../../src/store/sql.ts'
+import { sqlStore } from '../../src/store/sql_store.ts'
+import { charge } from '../ledger/samples.ts'
+import { rotate, start } from './recording.ts'
+import {
+  ACT,
+  auditEntry,
+  client,
+  family,
+  issueRecord,
+  NOW,
+  opaqueToken,
+  realm,
+  refreshToken,
+  reusable,
+  secret,
+  signingKey,
+} from './samples.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'countersign-plans-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+const spied = (sql: Sql, texts: Set<string>): Sql => ({
+  ...sql,
+  read: (asked) => {
+    texts.add(asked.sql)
+    return sql.read(asked)
+  },
+  write: (unit) =>
+    sql.write(function* () {
+      const steps = unit()
+      let step = steps.next()
+      while (!step.done) {
+        texts.add(step.value.sql)
+        step = steps.next(yield step.value)
+      }
+      return step.value
+    }),
+})
+
+/** Whole on purpose: all realms, a few blocks, and the front of the audit trail up to a LIMIT. */
+const MAY_BE_WHOLE = /^SCAN (CONSTANT ROW|realms|blocks|[fk]|audit_rows)\b/
+
+test('no statement that issues, reuses, revokes, audits or sweeps reads a whole table', async () => {
+  const file = join(folder, 'plans.db')
+  const sql = await openSqlite({ file })
+  const texts = new Set<string>()
+  const store = sqlStore(spied(sql, texts))
+  await store.realms.put(realm('a'), ACT)
+  await store.clients.put(client('a', 'app'), ACT)
+  await store.signingKeys.insertFirst(signingKey('a', 'x'), ACT)
+  await store.signingKeys.insertNext(signingKey('a', 'y'), 'x', ACT)
+  const record = (n: number, limit = 3) =>
+    store.issuing.record(
+      issueRecord({
+        charge: charge({ limit }),
+        reuse: reusable('a', `meaning ${n}`, `${n}`),
+        opaque: opaqueToken('a', `${n}`),
+        audit: auditEntry('a'),
+      }),
+    )
+  await Promise.all([1, 2, 2].map((n) => record(n)))
+  await Promise.all([record(1), record(3), record(4), record(5)])
+  const undone = issueRecord({ charge: charge() })
+  await store.issuing.undo(undone, { charged: true, charge: charge(), used: 1 })
+  await store.issuing.findReusable('a', 'meaning 1', NOW)
+  await start(store, family('a', 'f'), refreshToken('f', 't0'))
+  for (const successor of ['t1', 't2']) await rotate(store, 'a', 't0', refreshToken('f', successor), NOW, NOW)
+  await store.secrets.rotate('a', 'app', secret('two'), NOW, ACT)
+  await store.secrets.noteUse([{ realmId: 'a', clientId: 'app', secretId: 'one', lastUsedAt: NOW, count: 1, address: '' }])
+  await store.secrets.uses('a', 'app')
+  await store.secrets.cut('a', 'app', 'one', NOW, ACT)
+  await store.accessTokens.revoke({ realmId: 'a', kind: 'jti', value: 'one.2', expiresAt: NOW }, auditEntry('a'))
+  await store.replays.claim('a', 'jti', NOW)
+  for (const filter of [
+    {},
+    { realmId: 'a' },
+    { clientId: 'app' },
+    { realmId: 'a', clientId: 'app', event: 'key.added' as const, since: NOW },
+  ]) {
+    await store.audit.read({ ...filter, after: 0, limit: 10 })
+  }
+  await store.secrets.add('a', 'app', secret('old', { origin: 'command', expiresAt: 0 }), ACT)
+  await store.sweep(NOW + 100_000)
+  await store.audit.sweep(NOW + 1)
+  await store.clients.remove('a', 'app', ACT)
+  await store.realms.remove('a', ACT)
+
+  const reader = new DatabaseSync(file)
+  for (const text of texts) {
+    for (const { detail } of reader.prepare(`EXPLAIN QUERY PLAN ${text}`).all()) {
+      if (!MAY_BE_WHOLE.test(String(detail))) assert.doesNotMatch(String(detail), /^SCAN|AUTOMATIC/, text)
+    }
+  }
+  const plan = (found: string): string[] => {
+    const text = [...texts].find((one) => one.includes(found))
+    assert.ok(text, found)
+    return reader
+      .prepare(`EXPLAIN QUERY PLAN ${text}`)
+      .all()
+      .map(({ detail }) => String(detail))
+  }
+  assert.ok(
+    plan('realm_id = ? ORDER BY sequence').includes('SEARCH audit_rows USING INDEX audit_rows_by_realm (realm_id=? AND sequence>?)'),
+  )
+  for (const text of ['client_id = ? AND sequence > ? ORDER BY', "client_id = ? AND sequence > ? AND realm_id || '' = ?"]) {
+    const byClient = 'SEARCH audit_rows USING INDEX audit_rows_by_client (<expr>=? AND client_id=? AND rowid>?)'
+    assert.ok(plan(text).includes(byClient), plan(text).join('\n'))
+  }
+  reader.close()
+  await sql.close()
+})
