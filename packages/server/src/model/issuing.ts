@@ -52,6 +52,9 @@ export interface Issuing {
   record(record: IssueRecord): Promise<Recorded>
   /** The token in the slot, if it is reusable at `now`; never one that is revoked. */
   findReusable(realmId: string, meaning: string, now: number): Promise<ReusableToken | undefined>
-  /** For a recorded token whose answer certainly never left: takes back its charge and its slot. */
+  /**
+   * For a recorded token whose answer certainly never left: takes back its charge. A token in a slot stays there, paid for, and the next
+   * request gets it: others may have been served it already, and a token that was delivered must stay charged.
+   */
   undo(record: IssueRecord, receipt: Receipt | null): Promise<void>
 }

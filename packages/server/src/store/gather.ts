@@ -27,12 +27,15 @@ export const gather = <Asked, Answer>(
       if (open === waiting) open = undefined
     }
     // Run a second time after a roll-back it finds the same list: from the first time on nothing joins any more.
-    const unit = (): Unit<readonly Answer[]> => {
+    const unit = function* (): Unit<readonly Answer[]> {
       close()
-      return answerAll(waiting.map((one) => one.asked))
+      const answers = yield* answerAll(waiting.map((one) => one.asked))
+      if (answers.length !== waiting.length) throw new TypeError('A unit did not answer all that was asked.')
+      return answers
     }
     try {
-      tell(waiting, await sql.write(unit))
+      const answers = await sql.write(unit)
+      for (const [n, answer] of answers.entries()) waiting[n]?.resolve(answer)
     } catch (error) {
       close()
       if (waiting.length === 1 || error instanceof StoreUnavailable) for (const one of waiting) one.reject(error)
@@ -51,9 +54,4 @@ export const gather = <Asked, Answer>(
       open = [{ asked, resolve, reject }]
       void together(open)
     })
-}
-
-const tell = <Asked, Answer>(waiting: readonly Waiting<Asked, Answer>[], answers: readonly Answer[]): void => {
-  if (answers.length !== waiting.length) throw new TypeError('A unit did not answer all that was asked.')
-  for (const [n, answer] of answers.entries()) waiting[n]?.resolve(answer)
 }

@@ -15,6 +15,8 @@ export const runUsageConformance = (withLedger: WithLedger): void => {
   test('a window is kept to the end of the longest window that began with it', withLedger(longerWindow))
 }
 
+const OTHER_METER = { ...METER, name: 'calls' }
+
 const from = (address: string, userAgent = 'curl/8', day = '2026-11-21'): ChargeOrigin => ({ day, address, userAgent })
 
 const breakdown = async (ledger: Ledger): Promise<void> => {
@@ -121,6 +123,8 @@ const longerWindow = async (ledger: Ledger): Promise<void> => {
   const day = { start: NOVEMBER.start, end: NOVEMBER.start + 86_400 }
   const count = async (span: typeof day): Promise<number> => (await ledger.charge(charge({ span, limit: 3 }))).used
   assert.deepEqual([await count(day), await count(NOVEMBER), await count(day)], [1, 2, 3], 'a change of plan gives nothing away')
+  await Promise.all([day, NOVEMBER, day].map((span) => ledger.charge(charge({ span, limit: 3, meter: OTHER_METER }))))
   assert.equal(await ledger.sweep(NOVEMBER.end), 0)
   assert.equal(await ledger.used(METER, NOVEMBER.start), 3)
+  assert.equal(await ledger.used(OTHER_METER, NOVEMBER.start), 3, 'also when both are charged at once')
 }

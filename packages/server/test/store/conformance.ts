@@ -6,12 +6,14 @@ import fc from 'fast-check'
 import type { Store } from '../../src/model/store.ts'
 import { runAuditConformance } from './conformance_audit.ts'
 import { runIssuingConformance } from './conformance_issuing.ts'
+import { runKeyConformance } from './conformance_keys.ts'
+import { runRevocationConformance } from './conformance_revocations.ts'
 import { runSecretConformance } from './conformance_secrets.ts'
 import { runTokenConformance } from './conformance_tokens.ts'
 import { runTransactionConformance } from './conformance_transactions.ts'
 import type { OpenedStore, WithStore } from './opened_store.ts'
 import { rotate, start } from './recording.ts'
-import { ACT, apiKey, client, family, NOW, realm, refreshToken, secret, signingKey, user } from './samples.ts'
+import { ACT, apiKey, client, family, NOW, realm, refreshToken, secret, user } from './samples.ts'
 
 /** Registers the suite. `open` gives a new and empty database each time; the suite closes every store it was given. */
 export const runStoreConformance = (name: string, open: () => Promise<OpenedStore>): void => {
@@ -35,11 +37,10 @@ export const runStoreConformance = (name: string, open: () => Promise<OpenedStor
     test('users are listed page by page in the order of their names', withStore(userPages))
     test('a second user of the same name is refused and the first stays', withStore(sameUsername))
     test('an API key is found by its hash in its own realm only', withStore(apiKeys))
-    test('signing keys are listed oldest first and can be retired and removed', withStore(signingKeys))
-    test('the first signing key of an algorithm is stored once', withStore(firstSigningKey))
-    test('of keys that follow the same one exactly one is stored, however they were made', withStore(nextSigningKey))
+    runKeyConformance(withStore)
     runTransactionConformance(withStore)
     runSecretConformance(withStore)
+    runRevocationConformance(withStore)
     runIssuingConformance(withStore)
     runAuditConformance(withStore)
     runTokenConformance(open, withStore)
@@ -201,60 +202,4 @@ const apiKeys = async (store: Store): Promise<void> => {
   await assert.rejects(store.apiKeys.put(apiKey('a', 'nobody', 'k3'), ACT))
   await store.apiKeys.remove('a', 'k1', ACT)
   assert.equal(await store.apiKeys.findByHash('a', 'sha256:key-k1'), undefined)
-}
-
-const signingKeys = async (store: Store): Promise<void> => {
-  const keys = store.signingKeys
-  await store.realms.put(realm('a'), ACT)
-  const old = signingKey('a', 'z-old', { algorithm: 'RS256' })
-  const middle = signingKey('a', 'y-middle', { activeAt: NOW + 50 })
-  const young = signingKey('a', 'x-young', { createdAt: NOW + 2 })
-  assert.equal(await keys.insertFirst(old, ACT), true)
-  assert.equal(await keys.insertFirst(middle, ACT), true)
-  assert.equal(await keys.insertNext(young, 'y-middle', ACT), true)
-  assert.deepEqual(await keys.list('a'), [old, middle, young], 'as they came, also within a second')
-  await assert.rejects(keys.insertNext(signingKey('a', 'z-old'), 'x-young', ACT), 'a kid is given once')
-  assert.equal(await keys.retire('a', 'y-middle', NOW + 99, ACT), true)
-  assert.equal(await keys.retire('a', 'y-middle', NOW + 100, ACT), false)
-  assert.equal(await keys.retire('a', 'unknown', NOW, ACT), false)
-  await keys.remove('a', 'z-old', ACT)
-  await keys.remove('a', 'unknown', ACT)
-  assert.deepEqual(await keys.list('a'), [{ ...middle, retiredAt: NOW + 99 }, young])
-}
-
-const nextSigningKey = async (store: Store): Promise<void> => {
-  const keys = store.signingKeys
-  await store.realms.put(realm('a'), ACT)
-  await store.realms.put(realm('b'), ACT)
-  await keys.insertFirst(signingKey('a', 'first'), ACT)
-  await keys.insertFirst(signingKey('b', 'first'), ACT)
-  const asked = Array.from({ length: 20 }, (_, n) => keys.insertNext(signingKey('a', `k${19 - n}`), 'first', ACT))
-  assert.equal((await Promise.all(asked)).filter(Boolean).length, 1)
-  const next = (await keys.list('a')).at(-1)?.kid ?? ''
-  assert.equal((await keys.list('a')).length, 2)
-  assert.equal(await keys.insertNext(signingKey('a', 'zz', { createdAt: NOW - 5 }), 'first', ACT), false, 'nor by a clock that is behind')
-  assert.equal(
-    await keys.insertNext(signingKey('a', 'rsa', { algorithm: 'RS256' }), next, ACT),
-    false,
-    'the newest is of another algorithm',
-  )
-  assert.equal(await keys.insertNext(signingKey('a', 'b', { createdAt: NOW - 5 }), next, ACT), true)
-  assert.equal(await keys.insertNext(signingKey('b', 'second'), 'first', ACT), true, 'another realm')
-  await keys.remove('a', 'b', ACT)
-  await keys.retire('a', next, NOW, ACT)
-  assert.equal(await keys.insertNext(signingKey('a', 'c'), next, ACT), true, 'also of one that is retired')
-}
-
-const firstSigningKey = async (store: Store): Promise<void> => {
-  await store.realms.put(realm('a'), ACT)
-  await store.realms.put(realm('b'), ACT)
-  const asked = Array.from({ length: 20 }, (_, n) => store.signingKeys.insertFirst(signingKey('a', `k${n}`), ACT))
-  assert.equal((await Promise.all(asked)).filter(Boolean).length, 1)
-  const [only, ...others] = await store.signingKeys.list('a')
-  assert.deepEqual(others, [])
-  assert.ok(only)
-  assert.equal(await store.signingKeys.insertFirst(signingKey('a', 'rsa', { algorithm: 'RS256' }), ACT), true, 'another algorithm')
-  assert.equal(await store.signingKeys.insertFirst(signingKey('b', 'k0'), ACT), true, 'another realm')
-  await store.signingKeys.retire('a', only.kid, NOW, ACT)
-  assert.equal(await store.signingKeys.insertFirst(signingKey('a', 'next'), ACT), true, 'the one there was is retired')
 }

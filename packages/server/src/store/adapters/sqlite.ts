@@ -96,8 +96,8 @@ const useWriteAheadLog = async (connection: Connection): Promise<void> => {
 }
 
 /**
- * Pages in the log before it is written back, 16 MB: four times SQLite's default. A page that many commits changed meanwhile is written back
- * once, and each time costs a flush.
+ * Pages in the log before it is written back, 16 MB: four times SQLite's default. A page that many commits changed meanwhile is
+ * written back once, and each time costs a flush.
  */
 const CHECKPOINT = 4000
 

@@ -85,5 +85,5 @@ export const issuing: Migration = ({ text, integer, table, narrowTable }) => [
   ) ${table}`,
   'CREATE INDEX audit_rows_by_realm ON audit_rows (realm_id, sequence)',
   // By thousands, so that a new row goes to a part of the index that is at hand, however many clients there are.
-  'CREATE INDEX audit_rows_by_client ON audit_rows ((sequence / 4096), client_id)',
+  'CREATE INDEX audit_rows_by_client ON audit_rows ((sequence / 1024), client_id)',
 ]

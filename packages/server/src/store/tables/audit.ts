@@ -76,8 +76,8 @@ const rowsOf = (filter: AuditFilter, from = FROM_ALL, beside: readonly SqlValue[
 const FROM_ALL = `SELECT ${COLUMNS} FROM audit_rows WHERE sequence > ?`
 
 /** Rows that share a place in the index by client. */
-const BLOCK = 4096
-const MOST_BLOCKS = 256
+const BLOCK = 1024
+const MOST_BLOCKS = 1024
 
 // The order of the join is the index's, by hand: a block, then the client in it; the concatenation above keeps the planner from the index
 // by realm. An index over an expression has no affinity, and SQLite uses it only in comparison with what has none either: hence `+ 0`.
