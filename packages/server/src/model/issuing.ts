@@ -2,7 +2,7 @@
 //
 // Semantics every adapter holds, checked by test/store/conformance_issuing.ts:
 // - One record is one unit: slot for reuse, charge, refresh token, opaque token and audit row are all there afterwards, or none of them is.
-//   Durable before it resolves. The charge keeps all that model/ledger.ts promises.
+//   Durable before `record` resolves, and before `durable` of `decide` does. The charge keeps all that model/ledger.ts promises.
 // - Of any number of records with the same `reuse.meaning`, asked for at once by whichever processes, one is recorded and charged while
 //   the token in the slot is reusable; the others resolve with `reused` and change nothing.
 // - `exhausted`, `replayed` and `gone` charge nothing and leave nothing but what they must: a replay revokes its family, with an audit row.
@@ -48,8 +48,17 @@ export type Recorded =
   /** The refresh token is unknown, expired or its family revoked. */
   | { readonly outcome: 'gone' }
 
+/** What was decided; `durable` rejects with StoreUnavailable. */
+export interface Decided {
+  readonly recorded: Recorded
+  readonly durable: Promise<void>
+}
+
 export interface Issuing {
+  /** Resolves when durable. */
   record(record: IssueRecord): Promise<Recorded>
+  /** Resolves as soon as it is decided, so that signing need not wait for the disk. Nothing may leave before `durable` has resolved. */
+  decide(record: IssueRecord): Promise<Decided>
   /** The token in the slot, if it is reusable at `now`; never one that is revoked. */
   findReusable(realmId: string, meaning: string, now: number): Promise<ReusableToken | undefined>
   /**

@@ -1,7 +1,7 @@
 // Group commit for an engine with one synchronous writer: the write units of one event-loop turn share one transaction and one flush
-// to disk. Owns the queue and who is told what; knows no SQL and no driver.
+// to disk, which goes on beside the event loop. Owns the queue and who is told what; knows no SQL and no driver.
 import { StoreUnavailable } from '../model/store.ts'
-import type { Statement, Unit } from './sql.ts'
+import type { Committed, Statement, Unit } from './sql.ts'
 
 export interface BatchDriver {
   /**
@@ -12,20 +12,24 @@ export interface BatchDriver {
   begin(wait: boolean): boolean
   /** Rows changed, or given to the statement's `read`. */
   run(asked: Statement): number
-  /** Returns once the transaction is on disk. */
+  /** Ends the transaction: from now on others see it. It is durable once a flush that begins after it has ended. */
   commit(): void
+  /** Resolves once every commit of before is on disk. Commits may go on meanwhile. */
+  flush(): Promise<void>
   /** Undoes what is left of the transaction; never throws. */
   rollback(): void
 }
 
 export interface Batch {
-  /** Resolves after the commit. See Sql.write. */
+  /** Resolves once it is durable. See Sql.write. */
   write<T>(unit: () => Unit<T>): Promise<T>
+  /** Resolves with the commit. See Sql.commit. */
+  commit<T>(unit: () => Unit<T>): Promise<Committed<T>>
 }
 
 /** A unit in the queue. `run` answers with what to do once the commit returned. */
 interface Task {
-  readonly run: () => () => void
+  readonly run: () => (durable: Promise<void>) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -69,16 +73,27 @@ export const createBatch = (driver: BatchDriver, patience: number, lockedMessage
     }
   }
 
+  const enqueue = (task: Task): void => {
+    queue.push(task)
+    if (!scheduled) schedule(0)
+  }
+
+  const commit: Batch['commit'] = (unit) =>
+    new Promise((resolve, reject) => {
+      const run = (): ((durable: Promise<void>) => void) => {
+        const value = drive(driver, unit())
+        return (durable) => resolve({ value, durable })
+      }
+      enqueue({ run, reject })
+    })
+
   return {
-    write: (unit) =>
-      new Promise((resolve, reject) => {
-        const run = (): (() => void) => {
-          const value = drive(driver, unit())
-          return () => resolve(value)
-        }
-        queue.push({ run, reject })
-        if (!scheduled) schedule(0)
-      }),
+    commit,
+    write: async (unit) => {
+      const { value, durable } = await commit(unit)
+      await durable
+      return value
+    },
   }
 }
 
@@ -91,7 +106,7 @@ export const drive = <T>(driver: BatchDriver, unit: Unit<T>): T => {
 
 /** The transaction is open. Its units stand or fall with the commit; a unit that throws by itself only takes the others on a detour. */
 const commitTogether = (driver: BatchDriver, tasks: readonly Task[], lockedMessage: string): void => {
-  const settle: (() => void)[] = []
+  const settle: ((durable: Promise<void>) => void)[] = []
   try {
     for (const task of tasks) settle.push(task.run())
   } catch (error) {
@@ -107,7 +122,8 @@ const commitTogether = (driver: BatchDriver, tasks: readonly Task[], lockedMessa
     rejectAll(tasks, error)
     return
   }
-  for (const done of settle) done()
+  const durable = flushed(driver)
+  for (const done of settle) done(durable)
 }
 
 const commitAlone = (driver: BatchDriver, task: Task, lockedMessage: string): void => {
@@ -115,11 +131,18 @@ const commitAlone = (driver: BatchDriver, task: Task, lockedMessage: string): vo
     if (!driver.begin(true)) throw new StoreUnavailable(lockedMessage)
     const done = task.run()
     driver.commit()
-    done()
+    done(flushed(driver))
   } catch (error) {
     driver.rollback()
     task.reject(error)
   }
+}
+
+const flushed = (driver: BatchDriver): Promise<void> => {
+  const durable = driver.flush()
+  // Whoever waits for it hears of a failure; that nobody waits is none.
+  durable.catch(() => undefined)
+  return durable
 }
 
 const rejectAll = (tasks: readonly Task[], error: unknown): void => {

@@ -1,14 +1,14 @@
 // What is asked for in one event-loop turn as one unit, so that what the asked have in common is written once. Owns who is told what;
 // the unit itself is the caller's.
 import { StoreUnavailable } from '../model/store.ts'
-import type { Sql, Unit } from './sql.ts'
+import type { Committed, Sql, Unit } from './sql.ts'
 
 /** So that one unit does not hold the event loop for long. */
 const MOST_TOGETHER = 500
 
 interface Waiting<Asked, Answer> {
   readonly asked: Asked
-  readonly resolve: (answer: Answer) => void
+  readonly resolve: (answer: Committed<Answer>) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -20,6 +20,19 @@ export const gather = <Asked, Answer>(
   sql: Sql,
   answerAll: (all: readonly Asked[]) => Unit<readonly Answer[]>,
 ): ((asked: Asked) => Promise<Answer>) => {
+  const ask = gatherDecided(sql, answerAll)
+  return async (asked) => {
+    const { value, durable } = await ask(asked)
+    await durable
+    return value
+  }
+}
+
+/** The same, told as soon as it is decided. See Sql.commit. */
+export const gatherDecided = <Asked, Answer>(
+  sql: Sql,
+  answerAll: (all: readonly Asked[]) => Unit<readonly Answer[]>,
+): ((asked: Asked) => Promise<Committed<Answer>>) => {
   let open: Waiting<Asked, Answer>[] | undefined
 
   const together = async (waiting: Waiting<Asked, Answer>[]): Promise<void> => {
@@ -34,8 +47,8 @@ export const gather = <Asked, Answer>(
       return answers
     }
     try {
-      const answers = await sql.write(unit)
-      for (const [n, answer] of answers.entries()) waiting[n]?.resolve(answer)
+      const { value, durable } = await sql.commit(unit)
+      for (const [n, answer] of value.entries()) waiting[n]?.resolve({ value: answer, durable })
     } catch (error) {
       close()
       if (waiting.length === 1 || error instanceof StoreUnavailable) for (const one of waiting) one.reject(error)

@@ -24,6 +24,12 @@ export interface Query<T> extends Statement {
  */
 export type Unit<T> = Generator<Statement, T, number>
 
+export interface Committed<T> {
+  readonly value: T
+  /** Rejects with StoreUnavailable. */
+  readonly durable: Promise<void>
+}
+
 export interface Sql {
   /** Sees everything acknowledged so far. Rejects with StoreUnavailable. */
   read<T>(query: Query<T>): Promise<T>
@@ -32,6 +38,13 @@ export interface Sql {
    * Rejects with StoreUnavailable, or with what the unit or its statement threw, and then nothing of the unit is stored.
    */
   write<T>(unit: () => Unit<T>): Promise<T>
+  /**
+   * The same, told sooner: resolves once the unit is committed, and so decided. What rests on it must not leave before it is durable.
+   * For work that can be done while the disk is busy.
+   */
+  commit<T>(unit: () => Unit<T>): Promise<Committed<T>>
+  /** Resolves once all that a read of now can see is durable, whichever process has written it. Rejects with StoreUnavailable. */
+  flush(): Promise<void>
   /** Commits what is under way and lets go; every later call rejects with StoreUnavailable. */
   close(): Promise<void>
   /** Whether `close` was called. */

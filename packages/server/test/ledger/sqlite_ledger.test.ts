@@ -109,16 +109,16 @@ test('no statement of the ledger scans a table, however many accounts there are'
       texts.add(asked.sql)
       return sql.read(asked)
     },
-    write: (unit) =>
-      sql.write(function* () {
-        const steps = unit()
-        let step = steps.next()
-        while (!step.done) {
-          texts.add(step.value.sql)
-          step = steps.next(yield step.value)
-        }
-        return step.value
-      }),
+    write: (unit) => sql.write(() => spy(unit())),
+    commit: (unit) => sql.commit(() => spy(unit())),
+  }
+  function* spy<T>(steps: Unit<T>): Unit<T> {
+    let step = steps.next()
+    while (!step.done) {
+      texts.add(step.value.sql)
+      step = steps.next(yield step.value)
+    }
+    return step.value
   }
   const ledger = sqlLedger(spied)
   for (let n = 0; n < 202; n += 1) {

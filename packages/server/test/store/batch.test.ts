@@ -32,6 +32,7 @@ const recorder = (but: Partial<BatchDriver> = {}) => {
     rollback: () => {
       open = undefined
     },
+    flush: but.flush ?? (() => Promise.resolve()),
   }
   return { driver, committed, batch: createBatch(driver, 20, 'locked: wait.') }
 }

@@ -24,6 +24,7 @@ const fakeSql = (held = 0) => {
     },
     commit: () => undefined,
     rollback: () => undefined,
+    flush: () => Promise.resolve(),
   }
   const batch = createBatch(driver, 1000, 'locked: wait.')
   const sql: Sql = {
@@ -32,6 +33,11 @@ const fakeSql = (held = 0) => {
       if (closed) throw new StoreUnavailable('closed')
       return batch.write(unit)
     },
+    commit: async (unit) => {
+      if (closed) throw new StoreUnavailable('closed')
+      return batch.commit(unit)
+    },
+    flush: () => Promise.resolve(),
     close: async () => {
       closed = true
     },

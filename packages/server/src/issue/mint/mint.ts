@@ -1,4 +1,5 @@
-// From what is granted to the token set that leaves. What must be paid for or remembered is durable before anything is signed.
+// From what is granted to the token set that leaves. What must be paid for or remembered is decided before anything is signed, and durable
+// before it leaves.
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import { TOKEN_EXCHANGE } from '@countersign/protocol/oauth/grant_type'
 import type { TokenSet } from '@countersign/protocol/oauth/token_response'
@@ -48,7 +49,8 @@ function claimTogether(context: RealmContext, dialect: CompiledDialect, order: M
 async function claim(context: RealmContext, dialect: CompiledDialect, order: MintOrder, meaning: Meaning): Promise<AccessTokenDraft> {
   order.limits.freshen()
   const draft = draftAccessToken(context, dialect, order, undefined)
-  const recorded = await keep(context, recordOf(context, order, draft, undefined, meaning))
+  const { recorded, durable } = await keep(context, recordOf(context, order, draft, undefined, meaning))
+  await durable
   if (recorded.outcome === 'exhausted') throw order.limits.exhausted(recorded.used)
   // Another process was faster.
   if (recorded.outcome === 'reused') return draftOf(recorded.token)
@@ -61,9 +63,11 @@ async function fresh(context: RealmContext, dialect: CompiledDialect, order: Min
   const refresh = nextRefreshToken(context, order, dialect.name)
   const draft = draftAccessToken(context, dialect, order, refresh?.family.id)
   const record = recordOf(context, order, draft, refresh, undefined)
-  const receipt = await settle(context, order, record, refresh)
+  const { receipt, durable } = await settle(context, order, record, refresh)
   try {
-    return await write(context, dialect, order, draft, draft.issuedAt, refresh)
+    // Signed while the disk is busy; it leaves when both are done.
+    const [tokens] = await Promise.all([write(context, dialect, order, draft, draft.issuedAt, refresh), durable])
+    return tokens
   } catch (error) {
     // A token that was paid for and cannot be signed never leaves. If even this cannot be written it stays charged: that is the safe side.
     await context.store.issuing.undo(record, receipt).catch(() => undefined)
@@ -76,13 +80,15 @@ async function settle(
   order: MintOrder,
   record: IssueRecord,
   refresh: NewRefreshToken | undefined,
-): Promise<Receipt | null> {
-  const recorded = await keep(context, record)
+): Promise<{ readonly receipt: Receipt | null; readonly durable: Promise<void> }> {
+  const { recorded, durable } = await keep(context, record)
+  // What is refused rests on what was decided too.
+  if (recorded.outcome !== 'recorded') await durable
   if (recorded.outcome === 'exhausted') throw order.limits.exhausted(recorded.used)
   if (recorded.outcome === 'replayed' && refresh) noteReplay(context, refresh.family)
   if (recorded.outcome !== 'recorded') throw refusedRefreshToken()
   if (recorded.receipt) order.limits.charged(recorded.receipt.used)
-  return recorded.receipt
+  return { receipt: recorded.receipt, durable }
 }
 
 function draftOf({ jti, claims, expiresAt }: ReusableToken): AccessTokenDraft {

@@ -2,7 +2,7 @@
 import type { GrantType } from '@countersign/protocol/oauth/grant_type'
 import type { AuditEntry } from '../../model/audit.ts'
 import type { Grantable } from '../../model/authorization.ts'
-import type { IssueRecord, Recorded } from '../../model/issuing.ts'
+import type { Decided, IssueRecord } from '../../model/issuing.ts'
 import type { AccessTokenDraft, ReusableToken } from '../../model/token.ts'
 import type { Caller, RealmContext } from '../context.ts'
 import type { Limits } from '../limits.ts'
@@ -42,14 +42,14 @@ export function recordOf(
   }
 }
 
-/** Durable when it resolves. A client without plan, audit, reuse and refresh token leaves nothing behind, and waits for no disk. */
-export async function keep(context: RealmContext, record: IssueRecord): Promise<Recorded> {
+/** Nothing may leave before it is durable. A client without plan, audit, reuse and refresh token leaves nothing behind, and waits for no disk. */
+export async function keep(context: RealmContext, record: IssueRecord): Promise<Decided> {
   const { charge, reuse, refresh, opaque, audit } = record
   if (!charge && !reuse && !refresh && !opaque && !audit) return NOTHING_TO_KEEP
-  return context.store.issuing.record(record)
+  return context.store.issuing.decide(record)
 }
 
-const NOTHING_TO_KEEP: Recorded = { outcome: 'recorded', receipt: null }
+const NOTHING_TO_KEEP: Decided = { recorded: { outcome: 'recorded', receipt: null }, durable: Promise.resolve() }
 
 function auditOf(context: RealmContext, order: MintOrder, draft: AccessTokenDraft, refresh: NewRefreshToken | undefined): AuditEntry {
   const { grantable, grant, credential, caller } = order

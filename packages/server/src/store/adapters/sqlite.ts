@@ -1,6 +1,5 @@
 // The SQLite adapter: one connection, reads at once, writes in group commits. The only file that knows node:sqlite.
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { StatementSync } from 'node:sqlite'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -11,7 +10,10 @@ import { createBatch, drive } from '../batch.ts'
 import { migrate } from '../migrate.ts'
 import type { Query, Row, Sql, Statement, Unit } from '../sql.ts'
 import { sqlStore } from '../sql_store.ts'
-import { asStoreError, closedSentence, lockedSentence, notOursSentence } from './sqlite_error.ts'
+import { asStoreError, closedSentence, lockedSentence, notOursSentence, unlessBusy } from './sqlite_error.ts'
+import { createFile } from './sqlite_file.ts'
+import type { LogFile } from './sqlite_log.ts'
+import { openLogFile } from './sqlite_log.ts'
 
 export interface SqliteOptions {
   /** A path, or `:memory:`. A missing file is created for its owner only, and so is a missing folder. */
@@ -33,7 +35,7 @@ export const openSqlite = async (options: SqliteOptions): Promise<Sql> => {
     await useWriteAheadLog(connection)
     if (options.maxPages !== undefined) connection.db.exec(`PRAGMA max_page_count = ${Math.trunc(options.maxPages)}`)
     await prepareSchema(connection)
-    return sqlOver(connection)
+    return sqlOver(connection, flushInTheBackground(connection))
   } catch (error) {
     if (connection?.db.isOpen) connection.db.close()
     throw asStoreError(error, place)
@@ -51,25 +53,6 @@ interface Connection {
   readonly db: DatabaseSync
   /** One prepared statement per SQL text; the texts are constants, so this stays small. */
   readonly prepared: Map<string, StatementSync>
-}
-
-/** Made before SQLite gets to it, since SQLite would take the umask's mode; its -wal and -shm files take the mode from the file. */
-const createFile = (place: string): void => {
-  createFolder(dirname(place))
-  closeSync(openSync(place, 'a', 0o600))
-}
-
-/** From the top down, one by one: Node's own `recursive` never ends where the file system answers ENOENT to mkdir, as /proc does. */
-const createFolder = (folder: string): void => {
-  if (existsSync(folder)) return
-  const parent = dirname(folder)
-  if (parent !== folder) createFolder(parent)
-  try {
-    mkdirSync(folder, { mode: 0o700 })
-  } catch (error) {
-    // Another process that starts at the same time may have been faster.
-    if (!existsSync(folder)) throw error
-  }
 }
 
 const connect = (place: string): Connection => {
@@ -100,6 +83,20 @@ const useWriteAheadLog = async (connection: Connection): Promise<void> => {
  * written back once, and each time costs a flush.
  */
 const CHECKPOINT = 4000
+
+/** A commit that nothing more need be done for. */
+const DURABLE = Promise.resolve()
+
+/**
+ * From here on the log is flushed after each commit as `synchronous = FULL` does it, and as durably, but by fdatasync beside the event loop:
+ * SQLite's own flush would hold up every request that is read meanwhile. NORMAL leaves it the flushes around writing the log back.
+ */
+const flushInTheBackground = ({ db, place }: Connection): LogFile | undefined => {
+  if (place === MEMORY) return undefined
+  const log = openLogFile(`${place}-wal`, place)
+  db.exec('PRAGMA synchronous = NORMAL')
+  return log
+}
 
 const prepareSchema = async (connection: Connection): Promise<void> => {
   const driver = batchDriver(connection)
@@ -135,9 +132,10 @@ const claim = ({ db, place }: Connection): void => {
 /** `CtSn`, as `file` and SQLite's own tools show it. */
 const APPLICATION_ID = 0x4374536e
 
-const sqlOver = (connection: Connection): Sql => {
+const sqlOver = (connection: Connection, log: LogFile | undefined): Sql => {
   const { db, place } = connection
-  const batch = createBatch(batchDriver(connection), PATIENCE, lockedSentence(place))
+  const flush = (): Promise<void> => log?.flush() ?? DURABLE
+  const batch = createBatch({ ...batchDriver(connection), flush }, PATIENCE, lockedSentence(place))
   let closed: Promise<void> | undefined
 
   const refuseIfClosed = (): void => {
@@ -147,6 +145,7 @@ const sqlOver = (connection: Connection): Sql => {
   const finish = async (): Promise<void> => {
     await batch.write(nothing).catch(() => undefined)
     db.close()
+    log?.close()
   }
 
   return {
@@ -157,6 +156,14 @@ const sqlOver = (connection: Connection): Sql => {
     write: async (unit) => {
       refuseIfClosed()
       return batch.write(unit)
+    },
+    commit: async (unit) => {
+      refuseIfClosed()
+      return batch.commit(unit)
+    },
+    flush: async () => {
+      refuseIfClosed()
+      await flush()
     },
     close: () => (closed ??= finish()),
     isClosed: () => closed !== undefined,
@@ -214,6 +221,7 @@ const batchDriver = (connection: Connection): BatchDriver => {
     },
     run: (asked) => attempt(() => run(connection, asked)),
     commit: () => attempt(() => db.exec('COMMIT')),
+    flush: () => DURABLE,
     rollback: () => {
       // After some errors SQLite has rolled back by itself.
       if (!db.isTransaction) return
@@ -233,15 +241,3 @@ const begin = (db: DatabaseSync): true => {
 
 const WAIT = `PRAGMA busy_timeout = ${PATIENCE}`
 const WAIT_NOT = 'PRAGMA busy_timeout = 0'
-const BUSY = 5
-
-/** Undefined if another process is in the way. */
-const unlessBusy = <T>(act: () => T): T | undefined => {
-  try {
-    return act()
-  } catch (error) {
-    if (error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === BUSY)
-      return undefined
-    throw error
-  }
-}

@@ -48,3 +48,16 @@ const FILE: Readonly<Record<string, Sentence>> = {
 /** A failed system call always carries a code; what it says beyond permissions and space, the operator sees at the path itself. */
 const fileSentence = (error: Error): Sentence | undefined =>
   'syscall' in error && 'code' in error && typeof error.code === 'string' ? (FILE[error.code] ?? openSentence) : undefined
+
+/** Undefined if another process is in the way. */
+export const unlessBusy = <T>(act: () => T): T | undefined => {
+  try {
+    return act()
+  } catch (error) {
+    if (error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === BUSY)
+      return undefined
+    throw error
+  }
+}
+
+const BUSY = 5

@@ -4,7 +4,7 @@ import type { AuditEntry } from '../../model/audit.ts'
 import type { IssueRecord, Issuing, Recorded } from '../../model/issuing.ts'
 import type { Charge, Receipt } from '../../model/ledger.ts'
 import type { OpaqueToken, ReusableToken } from '../../model/token.ts'
-import { gather } from '../gather.ts'
+import { gatherDecided } from '../gather.ts'
 import type { Sql, Unit } from '../sql.ts'
 import { ask } from '../sql.ts'
 import { insertOpaqueTokens } from './access_tokens.ts'
@@ -14,21 +14,37 @@ import { rotateToken, startFamily } from './refresh_tokens.ts'
 import { fillSlot, tokenInSlot } from './reusable_tokens.ts'
 
 export const issuingTable = (sql: Sql): Issuing => {
-  const record = gather(sql, recordAll)
+  const decideTogether = gatherDecided(sql, recordAll)
+  const decide: Issuing['decide'] = async (asked) => {
+    if (asked.charge !== null) refuseNonsense(asked.charge)
+    if (asked.reuse !== null && asked.refresh !== null) throw new RangeError('A token that comes with a refresh token is not served again.')
+    const { value, durable } = await decideTogether(asked)
+    return { recorded: value, durable }
+  }
   return {
+    decide,
     record: async (asked) => {
-      if (asked.charge !== null) refuseNonsense(asked.charge)
-      if (asked.reuse !== null && asked.refresh !== null)
-        throw new RangeError('A token that comes with a refresh token is not served again.')
-      return record(asked)
+      const { recorded, durable } = await decide(asked)
+      await durable
+      return recorded
     },
-    findReusable: (realmId, meaning, now) => sql.read(tokenInSlot(realmId, meaning, now)),
+    findReusable: async (realmId, meaning, now) => {
+      const found = await sql.read(tokenInSlot(realmId, meaning, now))
+      // So young that the charge behind it may still be on its way to the disk, here or in another process.
+      if (found !== undefined && now - mintedAt(found) < YOUNG) await sql.flush()
+      return found
+    },
     undo: async ({ reuse }, receipt) => {
       // Somebody else may have got the token from its slot: it stays, paid for, and the next request gets it.
       if (reuse === null && receipt !== null) await sql.write(() => giveBack(receipt.charge))
     },
   }
 }
+
+/** Seconds. */
+const YOUNG = 5
+
+const mintedAt = ({ claims }: ReusableToken): number => Number(claims['iat'] ?? 0)
 
 /** What became of a record, and the row it leaves in the audit trail. */
 interface Settled {
