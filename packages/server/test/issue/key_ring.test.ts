@@ -106,3 +106,15 @@ test('another algorithm gets a key at once, and the tokens of the old one go on 
   assert.ok(await changed.find(old, 'ES256'))
   assert.deepEqual((await changed.publicKeys())[0]?.kid, signer.kid)
 })
+
+test('a key that another process has begun to sign with is found at once, and invented names ask the store once a second', async () => {
+  const { store, clock, options, ring } = held()
+  await ring.signer()
+  await rotateKeys({ ...options, realm: realm(10, 5), now: () => START + 5 })
+  const kid = store.keys.at(-1)?.kid
+  assert.equal((await ring.find(kid, 'ES256'))?.kid, kid)
+  clock.now += 1
+  const { asked } = store
+  for (let guess = 0; guess < 20; guess++) assert.equal(await ring.find(`invented-${guess}`, 'ES256'), undefined)
+  assert.equal(store.asked, asked + 1)
+})

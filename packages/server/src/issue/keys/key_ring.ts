@@ -33,6 +33,9 @@ interface Loaded {
   readonly signers: ReadonlyMap<string, Signer>
 }
 
+/** Another process may have begun to sign with a key this one has not read yet. Names are invented by anybody, so it is not asked for each. */
+const UNKNOWN_SECONDS = 1
+
 /** Who signs, and from when until when that stands. */
 interface Signing {
   readonly signer: Signer | undefined
@@ -45,6 +48,8 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   let loaded: Loaded | undefined
   let loading: Promise<Loaded> | undefined
   let signing: Signing | undefined
+  /** Epoch seconds: until then a kid that is unknown stays so. */
+  let unknownUntil = 0
 
   const load = (): Promise<Loaded> => {
     loading ??= loadKeys(options, loaded?.signers)
@@ -76,8 +81,12 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
 
   return {
     signer: () => (loaded && signerOf(loaded)) ?? loadedSigner(),
-    find: (kid, alg): Verifier | undefined | Promise<Verifier | undefined> =>
-      loaded ? loaded.set.find(kid, alg) : load().then((keys) => keys.set.find(kid, alg)),
+    find: (kid, alg): Verifier | undefined | Promise<Verifier | undefined> => {
+      const found = loaded?.set.find(kid, alg)
+      if (found || (loaded && now() < unknownUntil)) return found
+      unknownUntil = now() + UNKNOWN_SECONDS
+      return load().then((keys) => keys.set.find(kid, alg))
+    },
     publicKeys: async () => {
       const known = loaded ?? (await load())
       const first = signerOf(known)?.kid

@@ -46,7 +46,7 @@ function* remove(id: string, act: Act): Unit<void> {
 const EARLIER: Pick<Realm, 'reuse' | 'trustedIssuers' | 'keyRotation'> = {
   reuse: { share: 'off' },
   trustedIssuers: [],
-  keyRotation: { every: null, publishAhead: 0 },
+  keyRotation: { every: null, publishAhead: 86_400 },
 }
 
 const toRealm = (row: { readonly document: string }): Realm => ({ ...EARLIER, ...(JSON.parse(row.document) as Realm) })
