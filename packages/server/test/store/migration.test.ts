@@ -61,7 +61,7 @@ test('a database of schema 2 is all there after opening it, and takes what is ne
   const sql = await openSqlite({ file })
   const store = sqlStore(sql)
   const ledger = sqlLedger(sql)
-  assert.deepEqual(await store.realms.find('a'), realm('a', { keyRotation: { every: null, publishAhead: 0 } }))
+  assert.deepEqual(await store.realms.find('a'), realm('a', { keyRotation: { every: null, publishAhead: 86_400 } }))
   const secrets = [secret('one'), secret('two', { expiresAt: NOW + 60 })]
   assert.deepEqual(await store.clients.find('a', 'app'), client('a', 'app', { secrets }))
   assert.deepEqual(
