@@ -69,6 +69,16 @@ const NO_LIMITS: Limits = {
   headers: () => NO_HEADERS,
 }
 
+function tokensLeft({ quota, span, now }: TokenBudget, used: number): RateLimit {
+  return {
+    name: TOKENS,
+    quota: quota.limit,
+    window: span.end - span.start,
+    remaining: Math.max(0, quota.limit - used),
+    reset: span.end - now,
+  }
+}
+
 class PlanLimits implements Limits {
   readonly #context: RealmContext
   readonly #client: Client
@@ -120,28 +130,23 @@ class PlanLimits implements Limits {
     return new OAuthError('slow_down', `${spent} Reuse each token until it expires.`, { retryAfter: span.end - now })
   }
 
-  async headers(): Promise<Readonly<Record<string, string>>> {
+  headers(): Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>> {
+    if (!this.#budget || this.#used !== undefined) return this.#write(this.#used)
+    const { meter, span } = this.#budget
+    return this.#context.ledger.used(meter, span.start).then(
+      (used) => this.#write(used),
+      () => this.#write(undefined),
+    )
+  }
+
+  #write(used: number | undefined): Readonly<Record<string, string>> {
     const limits: RateLimit[] = []
-    const tokens = await this.#tokensLeft().catch(() => undefined)
-    if (tokens) limits.push(tokens)
+    if (this.#budget && used !== undefined) limits.push(tokensLeft(this.#budget, used))
     if (this.#rate && this.#drawn) {
       const { remaining, reset } = this.#drawn
       limits.push({ name: REQUESTS, quota: this.#rate.limit, window: this.#rate.seconds, remaining, reset })
     }
     return writeRateLimits(limits)
-  }
-
-  async #tokensLeft(): Promise<RateLimit | undefined> {
-    if (!this.#budget) return undefined
-    const { meter, quota, span, now } = this.#budget
-    const used = this.#used ?? (await this.#context.ledger.used(meter, span.start))
-    return {
-      name: TOKENS,
-      quota: quota.limit,
-      window: span.end - span.start,
-      remaining: Math.max(0, quota.limit - used),
-      reset: span.end - now,
-    }
   }
 
   #draw(tenths: number): void {

@@ -27,7 +27,8 @@ async function answerToken(context: RealmContext, dialect: CompiledDialect, wire
   const limits = limitsOf(context, proven.client)
   try {
     const response = dialect.tokenResponse.write(await grantToken(context, dialect, { wire, request, proven, limits }))
-    return { ...response, headers: { ...response.headers, ...(await limits.headers()) } }
+    const left = limits.headers()
+    return { ...response, headers: { ...response.headers, ...(left instanceof Promise ? await left : left) } }
   } catch (error) {
     throw error instanceof OAuthError ? withHeaders(error, await limits.headers()) : error
   }

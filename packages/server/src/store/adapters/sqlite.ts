@@ -75,7 +75,7 @@ const useWriteAheadLog = async (connection: Connection): Promise<void> => {
     if (mode === undefined || mode === 'wal' || place === MEMORY) return mode !== undefined
     throw new StoreUnavailable(`${place} is on a file system that cannot hold a shared database: choose a data folder on a local disk.`)
   })
-  db.exec(`PRAGMA synchronous = FULL; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = ${CHECKPOINT}; ${WAIT}`)
+  db.exec(`PRAGMA synchronous = FULL; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = ${CHECKPOINT}; ${WAIT_NOT}`)
 }
 
 /**
@@ -212,15 +212,16 @@ const batchDriver = (connection: Connection): BatchDriver => {
   }
   return {
     begin: (wait) => {
-      if (!wait) db.exec(WAIT_NOT)
+      // Not waiting is the rule, and is set once: a PRAGMA for each batch would cost as much as its BEGIN.
+      if (wait) db.exec(WAIT)
       try {
-        return attempt(() => unlessBusy(() => begin(db)) ?? false)
+        return attempt(() => unlessBusy(() => begin(connection)) ?? false)
       } finally {
-        if (!wait) db.exec(WAIT)
+        if (wait) db.exec(WAIT_NOT)
       }
     },
     run: (asked) => attempt(() => run(connection, asked)),
-    commit: () => attempt(() => db.exec('COMMIT')),
+    commit: () => attempt(() => void prepare(connection, 'COMMIT').run()),
     flush: () => DURABLE,
     rollback: () => {
       // After some errors SQLite has rolled back by itself.
@@ -234,8 +235,8 @@ const batchDriver = (connection: Connection): BatchDriver => {
   }
 }
 
-const begin = (db: DatabaseSync): true => {
-  db.exec('BEGIN IMMEDIATE')
+const begin = (connection: Connection): true => {
+  prepare(connection, 'BEGIN IMMEDIATE').run()
   return true
 }
 
