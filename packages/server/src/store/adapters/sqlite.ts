@@ -175,14 +175,25 @@ function* nothing(): Unit<void> {
 }
 
 const read = <T>(connection: Connection, asked: Query<T>): T => {
+  // The tables select text and integers only.
+  const select = (): Row[] => prepare(connection, asked.sql).all(...asked.params) as Row[]
   let rows: Row[]
   try {
-    // The tables select text and integers only.
-    rows = prepare(connection, asked.sql).all(...asked.params) as Row[]
+    rows = unlessBusy(select) ?? patientlySelect(connection, select)
   } catch (error) {
     throw asStoreError(error, connection.place)
   }
   return asked.read(rows)
+}
+
+/** Another process recovers the log of one that was killed: the only time that a reader has to wait. */
+const patientlySelect = ({ db }: Connection, select: () => Row[]): Row[] => {
+  db.exec(WAIT)
+  try {
+    return select()
+  } finally {
+    db.exec(WAIT_NOT)
+  }
 }
 
 const run = (connection: Connection, { sql, params, read: give }: Statement): number => {
