@@ -10,8 +10,8 @@ import { createBatch, drive } from '../batch.ts'
 import { migrate } from '../migrate.ts'
 import type { Query, Row, Sql, Statement, Unit } from '../sql.ts'
 import { sqlStore } from '../sql_store.ts'
-import { asStoreError, closedSentence, lockedSentence, notOursSentence, unlessBusy } from './sqlite_error.ts'
-import { createFile } from './sqlite_file.ts'
+import { asStoreError, closedSentence, lockedSentence, unlessBusy } from './sqlite_error.ts'
+import { claimFile, createFile } from './sqlite_file.ts'
 import type { LogFile } from './sqlite_log.ts'
 import { openLogFile } from './sqlite_log.ts'
 
@@ -110,7 +110,7 @@ const prepareSchema = async (connection: Connection): Promise<void> => {
       throw error
     }
   }
-  await transact(() => claim(connection))
+  await transact(() => claimFile(connection))
   await migrate({
     types: { text: 'TEXT', integer: 'INTEGER', table: 'STRICT', narrowTable: 'STRICT, WITHOUT ROWID' },
     place: connection.place,
@@ -119,18 +119,6 @@ const prepareSchema = async (connection: Connection): Promise<void> => {
   })
   connection.prepared.clear()
 }
-
-/** Marks an empty file as ours, and refuses one that is somebody else's database. */
-const claim = ({ db, place }: Connection): void => {
-  const mark = db.prepare('PRAGMA application_id').get()?.['application_id']
-  if (mark === APPLICATION_ID) return
-  const { tables } = db.prepare('SELECT COUNT(*) AS tables FROM sqlite_schema').get() ?? {}
-  if (mark !== 0 || tables !== 0) throw new StoreUnavailable(notOursSentence(place))
-  db.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
-}
-
-/** `CtSn`, as `file` and SQLite's own tools show it. */
-const APPLICATION_ID = 0x4374536e
 
 const sqlOver = (connection: Connection, log: LogFile | undefined): Sql => {
   const { db, place } = connection

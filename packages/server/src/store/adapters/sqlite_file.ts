@@ -1,6 +1,8 @@
-// The database's file and folder, made for their owner alone.
+// The database's file and folder, made for their owner alone, and marked as ours.
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { StoreUnavailable } from '../../model/store.ts'
+import { notOursSentence } from './sqlite_error.ts'
 
 /** Made before SQLite gets to it, since SQLite would take the umask's mode; its -wal and -shm files take the mode from the file. */
 export const createFile = (place: string): void => {
@@ -20,3 +22,21 @@ const createFolder = (folder: string): void => {
     if (!existsSync(folder)) throw error
   }
 }
+
+/** What is needed of a connection: the driver itself is sqlite.ts's. */
+interface Database {
+  prepare(sql: string): { get(): Readonly<Record<string, unknown>> | undefined }
+  exec(sql: string): void
+}
+
+/** Marks an empty file as ours, and refuses one that is somebody else's database. */
+export const claimFile = ({ db, place }: { readonly db: Database; readonly place: string }): void => {
+  const mark = db.prepare('PRAGMA application_id').get()?.['application_id']
+  if (mark === APPLICATION_ID) return
+  const { tables } = db.prepare('SELECT COUNT(*) AS tables FROM sqlite_schema').get() ?? {}
+  if (mark !== 0 || tables !== 0) throw new StoreUnavailable(notOursSentence(place))
+  db.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
+}
+
+/** `CtSn`, as `file` and SQLite's own tools show it. */
+const APPLICATION_ID = 0x4374536e
