@@ -1,6 +1,11 @@
-// npm run bench: issuance, verification and start-up beside their peers, and what the ledger costs; all against their targets, in one run.
+// npm run bench: issuance, verification, start-up, the guard with its plan and the gateway beside their peers, and what the ledger costs; all
+// against their targets, in one run.
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
+import type { GatewayPlan } from './gateway.ts'
+import { measureGateway } from './gateway.ts'
+import type { GuardPlanPlan } from './guard_plan.ts'
+import { measureGuardPlan } from './guard_plan.ts'
 import type { IssuancePlan } from './issuance.ts'
 import { measureIssuance } from './issuance.ts'
 import type { LedgerPlan } from './ledger.ts'
@@ -20,6 +25,8 @@ interface Plan {
   readonly verification: VerificationPlan
   readonly startup: StartupPlan
   readonly ledger: LedgerPlan
+  readonly guardPlan: GuardPlanPlan
+  readonly gateway: GatewayPlan
 }
 
 const FULL: Plan = {
@@ -27,6 +34,8 @@ const FULL: Plan = {
   verification: { rounds: 2, millis: 600 },
   startup: { runs: 10, restSeconds: 5 },
   ledger: { rounds: 5, warmupSeconds: 2, seconds: 2, recordRounds: 3, recordMillis: 1000, commits: 500 },
+  guardPlan: { rounds: 3, millis: 1000 },
+  gateway: { rounds: 5, warmupSeconds: 2, seconds: 2 },
 }
 
 const QUICK: Plan = {
@@ -34,6 +43,8 @@ const QUICK: Plan = {
   verification: { rounds: 1, millis: 100 },
   startup: { runs: 2, restSeconds: 1 },
   ledger: { rounds: 1, warmupSeconds: 1, seconds: 1, recordRounds: 1, recordMillis: 200, commits: 100 },
+  guardPlan: { rounds: 1, millis: 400 },
+  gateway: { rounds: 1, warmupSeconds: 1, seconds: 1 },
 }
 
 process.exitCode = await main(process.argv.slice(2))
@@ -54,6 +65,8 @@ async function main(args: readonly string[]): Promise<number> {
     verification: () => measureVerification(plan.verification),
     startup: () => measureStartup(plan.startup),
     ledger: () => measureLedger(plan.ledger, loader),
+    'guard-plan': () => measureGuardPlan(plan.guardPlan),
+    gateway: () => measureGateway(plan.gateway, loader),
   }
   const results: Record<string, { readonly targets: readonly Target[] }> = {}
   for (const section of options.sections) results[section] = await sections[section]()

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
 const page = read('docs/configuration.md')
-const types = read('packages/server/src/config/input.ts')
+const types = ['input', 'plan_input'].map((name) => read(`packages/server/src/config/${name}.ts`)).join('\n')
 
 /** Heading of the page for each interface. */
 const SECTIONS: Readonly<Record<string, string>> = {
@@ -19,6 +19,8 @@ const SECTIONS: Readonly<Record<string, string>> = {
   PlanInput: 'A plan',
   QuotaInput: 'A token budget',
   RateInput: 'A rate',
+  RequestPlanInput: 'Requests',
+  VolumeInput: 'A volume',
   ExchangeInput: 'An exchange',
   TrustedIssuerInput: 'A trusted issuer',
   WorkloadInput: 'A workload',
@@ -26,6 +28,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   UserInput: 'A user',
   ApiInput: 'An API',
   ApiRouteInput: 'A route',
+  ForwardAuthInput: 'Forward-auth',
 }
 
 function members(name: string): string[] {

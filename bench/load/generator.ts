@@ -4,15 +4,15 @@ import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 import type { Load, LoadResult } from './loader.ts'
 
-const { url, body, connections, seconds } = JSON.parse(process.env['BENCH_LOAD'] ?? '{}') as Load
+const { url, body, headers = {}, connections, seconds } = JSON.parse(process.env['BENCH_LOAD'] ?? '{}') as Load
 const { hostname, port, host, pathname } = new URL(url)
 const head = [
-  `POST ${pathname} HTTP/1.1`,
+  `${body === undefined ? 'GET' : 'POST'} ${pathname} HTTP/1.1`,
   `Host: ${host}`,
-  'Content-Type: application/x-www-form-urlencoded',
-  `Content-Length: ${Buffer.byteLength(body)}`,
+  ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ...(body === undefined ? [] : ['Content-Type: application/x-www-form-urlencoded', `Content-Length: ${Buffer.byteLength(body)}`]),
 ]
-const message = Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`, 'latin1')
+const message = Buffer.from(`${head.join('\r\n')}\r\n\r\n${body ?? ''}`, 'latin1')
 
 const latencies: number[] = []
 let failures = 0

@@ -1,4 +1,4 @@
-// Load on one token endpoint: keep-alive connections that each send the next request once the last one is answered.
+// Load on one URL: keep-alive connections that each send the next request once the last one is answered.
 // wrk makes it where it is installed, since it costs the machine least; otherwise our own generator in a process of its own.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,8 +6,10 @@ import { fileURLToPath } from 'node:url'
 
 export interface Load {
   readonly url: string
-  /** Form-encoded body of each request. */
-  readonly body: string
+  /** Form-encoded body of each request, a POST; without one it is a GET. */
+  readonly body?: string
+  /** Further fields of each request. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly connections: number
   readonly seconds: number
 }
@@ -35,12 +37,13 @@ export function findLoader(): Loader {
   return { name: /wrk \S+/.exec(wrk.stdout)?.[0] ?? 'wrk', run: runWrk }
 }
 
-const SCRIPT = fileURLToPath(new URL('./token_request.lua', import.meta.url))
+const SCRIPT = fileURLToPath(new URL('./request.lua', import.meta.url))
 const GENERATOR = fileURLToPath(new URL('./generator.ts', import.meta.url))
 
-function runWrk({ url, body, connections, seconds }: Load): Promise<LoadResult> {
-  const args = ['-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '--timeout', '10s', '-s', SCRIPT, url]
-  return resultOf(WRK, args, { BENCH_BODY: body })
+function runWrk({ url, body, headers = {}, connections, seconds }: Load): Promise<LoadResult> {
+  const fields = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
+  const args = ['-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '--timeout', '10s', ...fields, '-s', SCRIPT, url]
+  return resultOf(WRK, args, body === undefined ? {} : { BENCH_BODY: body })
 }
 
 function runGenerator(load: Load): Promise<LoadResult> {

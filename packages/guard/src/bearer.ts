@@ -20,6 +20,8 @@ export interface VerifiedToken {
   readonly scopes: ReadonlySet<string>
   readonly tokenId: string | undefined
   readonly sid: string | undefined
+  /** `iat` */
+  readonly issuedAt: number | undefined
   /** Thumbprint of the key without whose proof it must not pass; null: none. */
   readonly binding: string | null
   /** Of the proof it came with last. */
@@ -70,7 +72,8 @@ export function createBearer(options: BearerOptions): Bearer {
   const { issuer, audience, clockTolerance } = options
   const expectations: Omit<Expectations, 'now'> = { issuer, audience, clockTolerance, typ: rules.typ }
 
-  const isRevoked = ({ tokenId, sid }: VerifiedToken): boolean => revocations?.isRevoked(tokenId, sid) ?? false
+  const isRevoked = ({ tokenId, sid, clientId, issuedAt }: VerifiedToken): boolean =>
+    revocations?.isRevoked(tokenId, sid, clientId, issuedAt) ?? false
 
   const cached = (token: string): VerifiedToken | undefined => {
     const known = cache.get(token)
@@ -175,6 +178,7 @@ function verifiedOf(realm: string, accepted: AcceptedToken, cachedUntil: number)
     scopes: new Set(scope),
     tokenId,
     sid: textOf(claims, 'sid'),
+    issuedAt: numberOf(claims, 'iat'),
     binding,
     proofKey: undefined,
     expiresAt,
@@ -187,6 +191,11 @@ function verifiedOf(realm: string, accepted: AcceptedToken, cachedUntil: number)
 function textOf(claims: Claims, name: string): string | undefined {
   const value = Object.hasOwn(claims, name) ? claims[name] : undefined
   return typeof value === 'string' ? value : undefined
+}
+
+function numberOf(claims: Claims, name: string): number | undefined {
+  const value = Object.hasOwn(claims, name) ? claims[name] : undefined
+  return typeof value === 'number' ? value : undefined
 }
 
 function freezeDeep<Value extends object>(value: Value): Value {

@@ -17,6 +17,8 @@ export interface RouteRule {
   readonly scopes: readonly string[]
   /** True: a request without a token passes. A token that does come must be valid all the same. */
   readonly anonymous?: boolean
+  /** Units of the client's plan that a request costs; whole, 0 or more, default 1. */
+  readonly cost?: number
 }
 
 export interface PolicyRules {
@@ -28,8 +30,12 @@ export interface PolicyRules {
 export interface Route {
   /** As the operator wrote it; '' where none fitted. */
   readonly path: string
+  /** For meters and bills: `GET /orders/:id`, `* /files/*` where the rule names no method, `otherwise` where none fitted. */
+  readonly name: string
   readonly scopes: readonly string[]
   readonly anonymous: boolean
+  /** Units. */
+  readonly cost: number
 }
 
 export interface RouteRefusal {
@@ -88,7 +94,7 @@ interface Node {
 }
 
 const createNode = (): Node => ({ literals: new Map(), parameter: undefined, leaf: undefined, rest: undefined })
-const AUTHENTICATED: Route = Object.freeze({ path: '', scopes: Object.freeze([]), anonymous: false })
+const AUTHENTICATED: Route = Object.freeze({ path: '', name: 'otherwise', scopes: Object.freeze([]), anonymous: false, cost: 1 })
 const NO_ROUTE: RouteRefusal = Object.freeze({ refused: 'no_route', detail: undefined, allow: undefined })
 
 const ambiguous = ({ problem }: PathProblem): RouteRefusal => ({ refused: 'ambiguous_path', detail: problem, allow: undefined })
@@ -157,22 +163,31 @@ function childOf(node: Node, segment: string): Node {
   return child
 }
 
-function claim(leaf: Leaf, { path, methods, scopes, anonymous = false }: RouteRule): void {
-  if (!scopes.every(isScopeToken)) throw new TypeError(`a scope of ${path} is no scope value of RFC 6749 section 3.3`)
-  if (anonymous && scopes.length > 0) throw new TypeError(`the route ${path} cannot be anonymous and want scopes`)
-  const route: Route = Object.freeze({ path, scopes: Object.freeze([...new Set(scopes)]), anonymous })
+function claim(leaf: Leaf, rule: RouteRule): void {
+  const { path, methods } = rule
+  checkRule(rule)
   if (methods === undefined) {
     if (leaf.anyMethod !== undefined) throw new TypeError(`two routes claim every method of ${path}`)
-    leaf.anyMethod = route
+    leaf.anyMethod = routeOf(rule, '*')
     return
   }
   if (methods.length === 0) throw new TypeError(`the route ${path} lists no method`)
   for (const method of methods) {
     if (!METHOD.test(method)) throw new TypeError(`a method of ${path} is not like GET`)
     if (leaf.byMethod.has(method)) throw new TypeError(`two routes claim ${method} ${path}`)
-    leaf.byMethod.set(method, route)
+    leaf.byMethod.set(method, routeOf(rule, method))
   }
   const listed = new Set(leaf.byMethod.keys())
   if (listed.has('GET')) listed.add('HEAD')
   leaf.refusal = Object.freeze({ refused: 'method_not_allowed', detail: undefined, allow: [...listed].sort().join(', ') })
+}
+
+function checkRule({ path, scopes, anonymous = false, cost = 1 }: RouteRule): void {
+  if (!scopes.every(isScopeToken)) throw new TypeError(`a scope of ${path} is no scope value of RFC 6749 section 3.3`)
+  if (anonymous && scopes.length > 0) throw new TypeError(`the route ${path} cannot be anonymous and want scopes`)
+  if (!Number.isSafeInteger(cost) || cost < 0) throw new TypeError(`the cost of ${path} must be a whole number, 0 or more`)
+}
+
+function routeOf({ path, scopes, anonymous = false, cost = 1 }: RouteRule, method: string): Route {
+  return Object.freeze({ path, name: `${method} ${path}`, scopes: Object.freeze([...new Set(scopes)]), anonymous, cost })
 }

@@ -8,8 +8,8 @@ import { createRemoteKeySet } from '@countersign/protocol/jose/remote_key_set'
 import { writeBasicAuth } from '@countersign/protocol/oauth/basic_auth'
 import { writeForm } from '@countersign/protocol/oauth/parameters'
 import type { JsonObject } from '@countersign/protocol/oauth/strict_json'
-import { isJsonObject, parseStrictJson } from '@countersign/protocol/oauth/strict_json'
 import type { Introspection } from './ports.ts'
+import { checkUrl, exchange, RemoteGuardError } from './remote_exchange.ts'
 
 export interface RemoteGuardOptions {
   /** As in `iss`. Its metadata is asked for what is not named below. */
@@ -37,29 +37,12 @@ export interface RemoteGuardPorts {
   prefetch(): Promise<void>
 }
 
-/** The issuer cannot be asked now, or answers what it must not: a malfunction, 503. The message names the URL, never a token. */
-export class RemoteGuardError extends Error {
-  override readonly name = 'RemoteGuardError'
-}
-
 /** @throws TypeError for a URL that is neither https nor on loopback, or carries credentials */
 export function createRemoteGuardPorts(options: RemoteGuardOptions): RemoteGuardPorts {
   for (const url of [options.issuer, options.jwksUrl, options.introspectionUrl]) if (url !== undefined) checkUrl(url, options)
   const metadata = createMetadata(options)
   const keys = createKeys(options, metadata)
   return { keys, introspection: createIntrospection(options, metadata), prefetch: () => keys.prefetch() }
-}
-
-const MAX_BYTES = 256 * 1024
-const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|\[::1\]|localhost|[^.]+\.localhost)$/
-
-function checkUrl(text: string, { allowHttp = false }: RemoteGuardOptions): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const secure = url?.protocol === 'https:' || (url?.protocol === 'http:' && (allowHttp || LOOPBACK.test(url.hostname)))
-  if (url === undefined || !secure || url.username !== '' || url.password !== '') {
-    throw new TypeError('the URLs of an issuer must be https and carry no credentials')
-  }
-  return text
 }
 
 function createKeys(options: RemoteGuardOptions, metadata: Metadata): RemoteKeySet {
@@ -84,7 +67,7 @@ function createIntrospection(options: RemoteGuardOptions, metadata: Metadata): I
   return {
     async introspect(token) {
       const url = introspectionUrl ?? (await metadata('introspection_endpoint'))
-      const answer = await exchange(options, url, {
+      const { answer } = await exchange(options, url, {
         method: 'POST',
         headers: { authorization, accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
         body: writeForm(
@@ -135,7 +118,7 @@ async function fetchMetadata(options: RemoteGuardOptions): Promise<JsonObject> {
   let failure: unknown
   for (const url of metadataUrls(options.issuer)) {
     try {
-      const metadata = await exchange(options, url, { headers: { accept: 'application/json' } })
+      const { answer: metadata } = await exchange(options, url, { headers: { accept: 'application/json' } })
       // RFC 8414 section 3.3: metadata of somebody else must not be used.
       if (metadata['issuer'] === options.issuer) return metadata
       failure = new RemoteGuardError(`${url} describes another issuer`)
@@ -151,37 +134,4 @@ function metadataUrls(issuer: string): readonly string[] {
   const { origin, pathname } = new URL(issuer)
   const path = pathname.replace(/\/$/, '')
   return [`${origin}${path}/.well-known/openid-configuration`, `${origin}/.well-known/oauth-authorization-server${path}`]
-}
-
-async function exchange({ fetch, timeoutMs = 5000 }: RemoteGuardOptions, url: string, init: RequestInit): Promise<JsonObject> {
-  const signal = AbortSignal.timeout(timeoutMs)
-  try {
-    // Credentials and tokens follow no redirect.
-    const response = await fetch(url, { ...init, redirect: 'manual', signal })
-    if (response.status !== 200) {
-      await response.body?.cancel()
-      throw new RemoteGuardError(`${url} answers with status ${response.status}`)
-    }
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(await readBody(response, url))
-    const answer = parseStrictJson(text, { maxDepth: 16, maxMembers: 5000 })
-    if (!isJsonObject(answer)) throw new RemoteGuardError(`${url} does not answer with a JSON object`)
-    return answer
-  } catch (error) {
-    if (error instanceof RemoteGuardError) throw error
-    throw new RemoteGuardError(`${url} cannot be asked: ${signal.aborted ? `no answer within ${timeoutMs} ms` : 'the exchange failed'}`)
-  }
-}
-
-async function readBody(response: Response, url: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  if (response.body === null) return new Uint8Array()
-  const body: AsyncIterable<Uint8Array> = response.body
-  // Leaving the loop cancels the body.
-  for await (const chunk of body) {
-    length += chunk.byteLength
-    if (length > MAX_BYTES) throw new RemoteGuardError(`${url} answers with more than ${MAX_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }

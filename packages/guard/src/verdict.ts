@@ -27,6 +27,17 @@ export interface Allow {
   readonly principal: Principal
   /** To be added to the answer, names in lower case. */
   readonly headers: Readonly<Record<string, string>>
+  /** Only where the request was admitted by a plan: to be called once, when the answer has left or broken off. */
+  readonly done?: (outcome: Outcome) => void
+}
+
+/** What became of an admitted request. */
+export interface Outcome {
+  /** 0: no answer came. */
+  readonly status: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly milliseconds: number
 }
 
 export interface Deny {
@@ -78,10 +89,15 @@ export const GUARD_ERRORS = Object.freeze({
   missing_api_key: row(401, 'api_key', 'API key missing', 'This API wants an API key beside the access token.'),
   invalid_api_key: row(401, 'api_key', 'API key not valid', 'The API key is not valid here.'),
   client_mismatch: row(403, null, 'Credentials of two clients', 'The API key and the access token belong to different clients.'),
+  address_not_allowed: row(403, null, 'Address not allowed', 'The API key may not be used from this address.'),
   ambiguous_path: row(400, null, 'Path ambiguous', 'The path can be read in more than one way.'),
   no_route: row(404, null, 'No such route', 'There is nothing at this path.'),
   method_not_allowed: row(405, null, 'Method not allowed', 'This path does not answer to this method.'),
+  rate_exceeded: row(429, null, 'Rate exceeded', 'The client sends more requests than its plan has in this time.'),
+  volume_exceeded: row(429, null, 'Volume used up', 'The client has used up the requests of its plan.'),
+  concurrency_exceeded: row(429, null, 'Too many at once', 'The client has as many requests under way as its plan allows.'),
   cannot_verify: row(503, null, 'Cannot verify now', 'The credentials cannot be verified at the moment; try again soon.'),
+  cannot_charge: row(503, null, 'Cannot charge now', 'The request cannot be charged to the plan at the moment; try again soon.'),
 })
 
 export type GuardErrorCode = keyof typeof GUARD_ERRORS

@@ -1,78 +1,13 @@
 // The guard in front of real Express, Fastify, node:http and fetch-style programs: denied, allowed, at once and late.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import type { RequestListener } from 'node:http'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import test from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import express from 'express'
-import fastify from 'fastify'
-import { expressGuard, principalOf } from '../src/adapters/express.ts'
-import { fastifyGuard } from '../src/adapters/fastify.ts'
+import { expressGuard } from '../src/adapters/express.ts'
 import { guarded } from '../src/adapters/fetch.ts'
-import { nodeGuard } from '../src/adapters/node.ts'
-import type { Guard } from '../src/guard.ts'
+import { overHttp, PROGRAMS } from './programs.ts'
 import { bound, ORIGIN, prove } from './prover.ts'
 import { AUDIENCE, guardWith, mint, NOW } from './realm.ts'
-
-type Call = (path: string, init?: RequestInit) => Promise<Response>
-
-async function overHttp(listener: RequestListener, use: (call: Call) => Promise<void>): Promise<void> {
-  const server = createServer(listener).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  try {
-    // Bound by listen(port, host): the address is an AddressInfo.
-    const { port } = server.address() as AddressInfo
-    await use((path, init) => fetch(`http://127.0.0.1:${port}${path}`, init))
-  } finally {
-    server.closeAllConnections()
-    server.close()
-  }
-}
-
-/** Each program answers `{client}` at GET /orders and echoes the body at POST /orders. */
-const PROGRAMS: Readonly<Record<string, (guard: Guard, use: (call: Call) => Promise<void>) => Promise<void>>> = {
-  async express(guard, use) {
-    const app = express()
-    app.use(expressGuard(guard))
-    const router = express.Router()
-    router.get('/', (request, response) => {
-      response.json({ client: principalOf(request)?.clientId })
-    })
-    router.post('/', express.text(), (request, response) => void response.send(request.body))
-    app.use('/orders', router)
-    await overHttp(app, use)
-  },
-  async fastify(guard, use) {
-    const app = fastify()
-    app.decorateRequest('auth', null)
-    app.addHook('onRequest', fastifyGuard(guard))
-    app.get('/orders', (request) => ({ client: (request as typeof request & { auth: { clientId: string } }).auth.clientId }))
-    app.post('/orders', (request) => request.body)
-    await app.ready()
-    try {
-      await overHttp((request, response) => app.routing(request, response), use)
-    } finally {
-      await app.close()
-    }
-  },
-  async 'node:http'(guard, use) {
-    const check = nodeGuard(guard)
-    await overHttp((request, response) => {
-      check(request, response, (principal) => {
-        if (request.method === 'POST') request.pipe(response)
-        else response.end(JSON.stringify({ client: principal.clientId }))
-      })
-    }, use)
-  },
-  async fetch(guard, use) {
-    const handler = guarded(guard, async (request, principal) =>
-      request.method === 'POST' ? new Response(await request.text()) : Response.json({ client: principal.clientId }),
-    )
-    await use((path, init) => handler(new Request(`https://api.example${path}`, init)))
-  },
-}
 
 const policy = { routes: [{ path: '/orders', methods: ['GET', 'POST'], scopes: ['orders:read'] }], otherwise: 'deny' } as const
 const late = {

@@ -25,6 +25,19 @@ interface Case {
   readonly more?: Record<string, string>
 }
 
+/** By a plan: with the plan's own sentence and fields, and never a challenge. */
+function refusedBy(code: 'rate_exceeded' | 'volume_exceeded' | 'concurrency_exceeded'): Case {
+  const detail = 'No more today; there are new ones from midnight.'
+  const limits = { 'ratelimit-policy': '"requests-day";q=10;w=86400', ratelimit: '"requests-day";r=0;t=42' }
+  return {
+    options: { admissions: { admit: () => ({ admitted: false, code, detail, headers: limits, retryAfter: 42 }) } },
+    headers: bearer(mint()),
+    status: 429,
+    detail,
+    more: { ...limits, 'retry-after': '42' },
+  }
+}
+
 const CASES: Readonly<Record<GuardErrorCode, Case>> = {
   missing_token: { status: 401, challenge: 'Bearer realm="partner"', detail: 'This API wants an access token.' },
   invalid_token: {
@@ -83,6 +96,12 @@ const CASES: Readonly<Record<GuardErrorCode, Case>> = {
     status: 403,
     detail: 'The API key and the access token belong to different clients.',
   },
+  address_not_allowed: {
+    options: withKeys({ ...KEY, addresses: ['203.0.113.0/24'] }),
+    headers: { ...bearer(mint()), 'x-api-key': 'key-1' },
+    status: 403,
+    detail: 'The API key may not be used from this address.',
+  },
   ambiguous_path: {
     headers: bearer(mint()),
     path: '/a/%2e%2e/orders',
@@ -111,12 +130,22 @@ const CASES: Readonly<Record<GuardErrorCode, Case>> = {
     detail: 'The credentials cannot be verified at the moment; try again soon.',
     more: { 'retry-after': '5' },
   },
+  rate_exceeded: refusedBy('rate_exceeded'),
+  volume_exceeded: refusedBy('volume_exceeded'),
+  concurrency_exceeded: refusedBy('concurrency_exceeded'),
+  cannot_charge: {
+    options: { admissions: { admit: () => Promise.reject(new Error('the ledger is away')) } },
+    headers: bearer(mint()),
+    status: 503,
+    detail: 'The request cannot be charged to the plan at the moment; try again soon.',
+    more: { 'retry-after': '5' },
+  },
 }
 
 for (const [code, one] of Object.entries(CASES)) {
-  test(`${code} has its status, its headers and its body`, () => {
+  test(`${code} has its status, its headers and its body`, async () => {
     const { options, headers = {}, method = 'GET', path = '/orders', status, challenge, detail, more } = one
-    const deny = denied(atOnce(guardWith(options).check({ method, path, headers })))
+    const deny = denied(await guardWith(options).check({ method, path, headers }))
     assert.equal(deny.code, code)
     assert.equal(deny.status, status)
     assert.deepEqual(deny.headers, {

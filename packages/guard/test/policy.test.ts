@@ -1,6 +1,7 @@
 // Which scopes a request needs: precedence, methods, and that nothing slips to a weaker rule.
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import fc from 'fast-check'
 import type { PolicyRules, RouteRule } from '../src/policy.ts'
 import { compilePolicy } from '../src/policy.ts'
 
@@ -45,7 +46,13 @@ test('a trailing slash changes nothing', () => {
 })
 
 test('a path without a rule wants a token, or is denied where the operator says so', () => {
-  assert.deepEqual(compilePolicy({ routes }).match('GET', '/other'), { path: '', scopes: [], anonymous: false })
+  assert.deepEqual(compilePolicy({ routes }).match('GET', '/other'), {
+    path: '',
+    name: 'otherwise',
+    scopes: [],
+    anonymous: false,
+    cost: 1,
+  })
   assert.equal(decide({ routes, otherwise: 'deny' }, 'GET', '/other'), 'no_route')
 })
 
@@ -85,6 +92,77 @@ test('rules of one path divide its methods among them', () => {
   assert.deepEqual(scopes, ['r', 'r', 'w', 'x'])
 })
 
+const costly: PolicyRules = {
+  routes: [
+    rule('/reports/annual', { methods: ['GET'], cost: 100 }),
+    rule('/reports/:id', { methods: ['GET', 'PUT'], cost: 5 }),
+    rule('/status', { cost: 0 }),
+    rule('/*', { scopes: [] }),
+  ],
+}
+
+function priceOf(method: string, path: string): string {
+  const route = compilePolicy(costly).match(method, path)
+  return 'refused' in route ? route.refused : `${route.name} ${route.cost}`
+}
+
+test('a request is named and priced as the rule that takes it, whatever method brought it there', () => {
+  const priced = ['GET /reports/annual', 'HEAD /reports/annual', 'PUT /reports/7', 'GET /reports/7?annual', 'POST /status', 'GET /x/y'].map(
+    (line) => priceOf(line.split(' ')[0] ?? '', line.split(' ')[1] ?? ''),
+  )
+  assert.deepEqual(priced, [
+    'GET /reports/annual 100',
+    'GET /reports/annual 100',
+    'PUT /reports/:id 5',
+    'GET /reports/:id 5',
+    '* /status 0',
+    '* /* 1',
+  ])
+})
+
+test('a costly route is not reached under the spelling of a cheap one', () => {
+  const spellings = fc.constantFrom(
+    '%2F',
+    '%2f',
+    '/',
+    '//',
+    '/./',
+    '/x/../',
+    ';',
+    ';a=1',
+    '%2e%2e/',
+    '\\',
+    '%61',
+    'A',
+    'a',
+    '%25',
+    '.',
+    '',
+    '?',
+    '#',
+  )
+  fc.assert(
+    fc.property(fc.nat(15), spellings, fc.constantFrom('GET', 'HEAD'), (at, piece, method) => {
+      const path = '/reports/annual'
+      const spelled = path.slice(0, at) + piece + path.slice(at + 1)
+      const price = priceOf(method, spelled)
+      // As the laxest server behind would read it: case and parameters ignored, dots, doubled slashes and escapes resolved.
+      if (/^\/reports\/annual\/?$/.test(lax(spelled))) assert.match(price, /annual 100$|^no_route$|^ambiguous_path$/, spelled)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+function lax(path: string): string {
+  const decoded = decodeURIComponent((path.split(/[?#]/)[0] ?? '').replaceAll(/%(?![0-9A-Fa-f]{2})/g, '%25'))
+  const plain = decoded
+    .replaceAll('\\', '/')
+    .replaceAll(/;[^/]*/g, '')
+    .replaceAll(/\/+/g, '/')
+    .toLowerCase()
+  return new URL(plain, 'http://h').pathname
+}
+
 test('escapes are matched decoded', () => {
   assert.equal(decide({ routes: [rule('/caf%C3%A9/:x')] }, 'GET', '/caf%c3%a9/a%20b'), '/caf%C3%A9/:x')
 })
@@ -105,6 +183,10 @@ test('a rule that cannot be meant is refused when the guard is made', () => {
     [rule('/a', { anonymous: true })],
     [rule('/a', { methods: [] })],
     [rule('/a', { methods: ['get'] })],
+    [rule('/a', { cost: -1 })],
+    [rule('/a', { cost: 0.5 })],
+    [rule('/a', { cost: Number.NaN })],
+    [rule('/a', { cost: Number.POSITIVE_INFINITY })],
     [rule('/a'), rule('/a')],
     [rule('/a', { methods: ['GET'] }), rule('/a', { methods: ['GET'] })],
     [rule('/:x', { methods: ['GET'] }), rule('/:y', { methods: ['GET'] })],

@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import test from 'node:test'
 import type { RemoteGuardOptions } from '../src/remote.ts'
-import { createRemoteGuardPorts, RemoteGuardError } from '../src/remote.ts'
+import { createRemoteGuardPorts } from '../src/remote.ts'
+import { RemoteGuardError } from '../src/remote_exchange.ts'
 import { AUDIENCE, allOf, bearer, denied, get, guardWith, mint, NOW, ownPublic } from './realm.ts'
 
 type Answer = (request: IncomingMessage, body: string, response: ServerResponse) => void

@@ -16,10 +16,17 @@ export interface RateLimit {
 /** `RateLimit-Policy` and `RateLimit`, field names in lower case. */
 export function writeRateLimits(limits: readonly RateLimit[]): Record<string, string> {
   if (limits.length === 0) return {}
-  return {
-    'ratelimit-policy': limits.map(({ name, quota, window }) => `"${name}";q=${quota};w=${window}`).join(', '),
-    ratelimit: limits.map(({ name, remaining, reset }) => `"${name}";r=${remaining};t=${reset}`).join(', '),
-  }
+  return { 'ratelimit-policy': writeRateLimitPolicy(limits), ratelimit: limits.map(writeRateLimit).join(', ') }
+}
+
+/** `RateLimit-Policy` alone: what does not change with each request. */
+export function writeRateLimitPolicy(limits: readonly Pick<RateLimit, 'name' | 'quota' | 'window'>[]): string {
+  return limits.map(({ name, quota, window }) => `"${name}";q=${quota};w=${window}`).join(', ')
+}
+
+/** One item of `RateLimit`; several are joined by a comma. */
+export function writeRateLimit({ name, remaining, reset }: Pick<RateLimit, 'name' | 'remaining' | 'reset'>): string {
+  return `"${name}";r=${remaining};t=${reset}`
 }
 
 /** What the two fields say together; a policy that only one of them names, or that cannot be read, is left out. At most 4 KiB are looked at. */

@@ -1,9 +1,11 @@
 // countersign client: the clients of a realm, looked at, made and switched off. What the configuration says of a client stays its own.
 import { shortGrantName } from '../config/grant_name.ts'
+import type { Act } from '../model/audit.ts'
 import type { Client } from '../model/client.ts'
 import { MAX_ACCESS_TOKEN_LIFETIME } from '../model/realm.ts'
 import { isLive } from '../model/secret_verdict.ts'
 import type { Store } from '../model/store.ts'
+import { clientRevocation } from '../model/token.ts'
 import type { AtRest } from './at_rest.ts'
 import { AT_REST_OPTIONS, AT_REST_USAGE, withAtRest } from './at_rest.ts'
 import type { Command, Io } from './command.ts'
@@ -27,9 +29,9 @@ export const command: Command = {
   list      every client: who made it, what it may use, how many live secrets it has
   show      all that is known of one, but no secret and no hash
   create    a client with a first secret, which is printed once, alone on standard output; it outlasts restarts
-  disable   no new tokens for it; those it has live on until they expire (\`countersign secret cut\` ends them)
-  enable    undoes that
-  remove    takes a client that a command made away, with all that its secrets minted
+  disable   no new tokens for it, and every access token it has is refused within a second
+  enable    gives it tokens again; those of before stay dead
+  remove    takes a client that a command made away, with every token it has
 
   --realm R       the realm; may be left out where there is one only
   --name N        for people; default: its id
@@ -103,10 +105,11 @@ async function setEnabled(args: readonly string[], io: Io, enabled: boolean): Pr
     const word = enabled ? 'enabled' : 'disabled'
     if (client.enabled === enabled) return io.out(`The ${nameOf(client)} is ${word} already: nothing is changed.\n`)
     await store.clients.put({ ...client, enabled }, act)
+    if (!enabled) await endTokens(store, client, act)
     io.out(
       enabled
         ? `The ${nameOf(client)} is enabled: it gets tokens again.\n`
-        : `The ${nameOf(client)} is disabled: it gets no new tokens. Those it has live on until they expire; \`countersign secret cut\` ends them.\n`,
+        : `The ${nameOf(client)} is disabled: it gets no new tokens, and every access token it has is refused within a second.\n`,
     )
     if (!enabled && client.origin === 'configuration')
       io.out('The configuration names it, and enables it again at the next start: take it out there too.\n')
@@ -122,11 +125,18 @@ const remove: Subcommand = async (args, io) => {
         `The client ${clientId} is the configuration's: take it out there and start the server anew, or use \`countersign client disable\` until then.`,
       )
     }
-    // First what its secrets minted: a client that is gone has no secret left to cut.
+    // First what it has and what its secrets minted: a client that is gone has no secret left to cut.
+    await endTokens(store, client, act)
     for (const secret of secrets) await store.secrets.cut(realmId, clientId, secret.id, act.at + MAX_ACCESS_TOKEN_LIFETIME, act)
     await store.clients.remove(realmId, clientId, act)
-    io.out(`The ${nameOf(client)} is gone, with its secrets and API keys; every token its secrets minted is revoked.\n`)
+    io.out(`The ${nameOf(client)} is gone, with its secrets and API keys; every token it has is revoked.\n`)
   })
+}
+
+/** What it has by now; what it is given once it is enabled again lives. */
+async function endTokens(store: Store, { realmId, clientId }: Client, act: Act): Promise<void> {
+  const entry = { ...act, realmId, event: 'token.revoked', clientId, address: '', detail: { all: true } } as const
+  await store.accessTokens.revoke(clientRevocation(realmId, clientId, act.at), entry)
 }
 
 const SUBCOMMANDS: ReadonlyMap<string, Subcommand> = new Map([

@@ -1,4 +1,5 @@
-// Realms, clients and secrets by the names given on a command line. A name that is not there is told together with those that are.
+// Realms, clients, secrets and API keys by the names given on a command line. A name that is not there is told together with those that are.
+import type { ApiKey } from '../model/api_key.ts'
 import type { Client, ClientSecret } from '../model/client.ts'
 import type { Realm } from '../model/realm.ts'
 import type { Store } from '../model/store.ts'
@@ -8,6 +9,11 @@ import { printable } from './listing.ts'
 export interface FoundSecret {
   readonly client: Client
   readonly secret: ClientSecret
+}
+
+export interface FoundApiKey {
+  readonly client: Client
+  readonly key: ApiKey
 }
 
 /** The realm of that name; without a name the only one there is. @throws UsageError */
@@ -50,21 +56,16 @@ export async function* clientsOf(store: Store, realmId: string): AsyncGenerator<
 
 /** The secret of that id, in the realm and of the client if they are named. @throws UsageError */
 export async function findSecret(store: Store, id: string, realmId?: string, clientId?: string): Promise<FoundSecret> {
-  const found: FoundSecret[] = []
-  const names: string[] = []
-  let count = 0
-  for await (const client of candidates(store, realmId, clientId)) {
-    for (const secret of client.secrets) {
-      count++
-      if (names.length < MOST_NAMES) names.push(`${secret.id} of client ${client.clientId}`)
-      if (secret.id === id) found.push({ client, secret })
-    }
-  }
-  const [first] = found
-  if (!first) throw new UsageError(`There is no secret '${printable(id)}': ${named('secrets', names, count)}.`)
-  if (found.length === 1) return first
-  const owners = found.slice(0, MOST_NAMES).map(({ client }) => `${client.clientId} of realm ${client.realmId}`)
-  throw new UsageError(`Several clients have the secret '${id}' (${owners.join(', ')}): say whose with --realm and --client.`)
+  const secretsOf = ({ secrets }: Client): readonly ClientSecret[] => secrets
+  const { client, one } = await findCredential('secret', secretsOf, candidates(store, realmId, clientId), id)
+  return { client, secret: one }
+}
+
+/** The API key of that id, in the realm and of the client if they are named. @throws UsageError */
+export async function findApiKey(store: Store, id: string, realmId?: string, clientId?: string): Promise<FoundApiKey> {
+  const keysOf = (owner: Client): Promise<readonly ApiKey[]> => store.apiKeys.list(owner.realmId, owner.clientId)
+  const { client, one } = await findCredential('API key', keysOf, candidates(store, realmId, clientId), id)
+  return { client, key: one }
 }
 
 const MOST_NAMES = 10
@@ -76,6 +77,29 @@ async function* candidates(store: Store, realmId: string | undefined, clientId: 
     if (clientId === undefined) yield* clientsOf(store, realm.id)
     else yield await findClient(store, realm.id, clientId)
   }
+}
+
+async function findCredential<One extends { readonly id: string }>(
+  what: string,
+  listOf: (client: Client) => readonly One[] | Promise<readonly One[]>,
+  clients: AsyncIterable<Client>,
+  id: string,
+): Promise<{ readonly client: Client; readonly one: One }> {
+  const found: { readonly client: Client; readonly one: One }[] = []
+  const names: string[] = []
+  let count = 0
+  for await (const client of clients) {
+    for (const one of await listOf(client)) {
+      count++
+      if (names.length < MOST_NAMES) names.push(`${one.id} of client ${client.clientId}`)
+      if (one.id === id) found.push({ client, one })
+    }
+  }
+  const [first] = found
+  if (!first) throw new UsageError(`There is no ${what} '${printable(id)}': ${named(`${what}s`, names, count)}.`)
+  if (found.length === 1) return first
+  const owners = found.slice(0, MOST_NAMES).map(({ client }) => `${client.clientId} of realm ${client.realmId}`)
+  throw new UsageError(`Several clients have the ${what} '${id}' (${owners.join(', ')}): say whose with --realm and --client.`)
 }
 
 /** `the realms are a, b and others`, as the end of a sentence. */

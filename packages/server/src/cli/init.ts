@@ -2,10 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { extname, relative, resolve } from 'node:path'
-import { makeCredential } from '../model/credential.ts'
+import { makeApiKey, makeCredential } from '@countersign/protocol/oauth/credential'
 import { secretHash } from '../model/secret_hash.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
+import { randomKeyId } from './new_api_key.ts'
+import type { FirstCredentials } from './starter.ts'
 import { starterJson, starterTypeScript } from './starter.ts'
 
 export const command: Command = {
@@ -25,18 +27,19 @@ shown once, and stored as hashes only.
     const starter = STARTERS[extname(file)]
     if (!starter) throw new UsageError(`The file ${file} must end in ${Object.keys(STARTERS).join(', ')}: choose another name with --file.`)
     const secret = makeCredential('secret', randomBytes(32))
-    const key = makeCredential('key', randomBytes(32))
-    await write(file, starter({ secretHash: secretHash(secret), apiKeyHash: secretHash(key) }), force)
+    const apiKeyId = randomKeyId()
+    const key = makeApiKey(apiKeyId, randomBytes(32))
+    await write(file, starter({ secretHash: secretHash(secret), apiKeyId, apiKeyHash: secretHash(key) }), force)
     io.out(report(file, secret, key, program(io.env)))
     return 0
   },
 }
 
-const STARTERS: Readonly<Record<string, (hashes: { readonly secretHash: string; readonly apiKeyHash: string }) => string>> = {
-  '.ts': (hashes) => starterTypeScript(hashes, true),
-  '.mts': (hashes) => starterTypeScript(hashes, true),
-  '.js': (hashes) => starterTypeScript(hashes, false),
-  '.mjs': (hashes) => starterTypeScript(hashes, false),
+const STARTERS: Readonly<Record<string, (credentials: FirstCredentials) => string>> = {
+  '.ts': (credentials) => starterTypeScript(credentials, true),
+  '.mts': (credentials) => starterTypeScript(credentials, true),
+  '.js': (credentials) => starterTypeScript(credentials, false),
+  '.mjs': (credentials) => starterTypeScript(credentials, false),
   '.json': starterJson,
 }
 

@@ -1,9 +1,9 @@
 // A new secret for a client: made, hashed, and sealed where its check needs the secret itself. Stores nothing.
 import { randomBytes } from 'node:crypto'
+import { makeCredential } from '@countersign/protocol/oauth/credential'
 import { idOf } from '../config/client_auth.ts'
 import { NONCE_BYTES, seal } from '../issue/keys/seal.ts'
 import type { Client, ClientAuthMethod, ClientSecret } from '../model/client.ts'
-import { makeCredential } from '../model/credential.ts'
 import { secretHash } from '../model/secret_hash.ts'
 import type { AtRest } from './at_rest.ts'
 import { UsageError } from './command.ts'

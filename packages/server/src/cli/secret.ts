@@ -1,5 +1,4 @@
 // countersign secret: makes, rotates and ends the secrets of clients, and says which of them nobody uses any more.
-import { moment } from '../config/lifetime.ts'
 import type { Client } from '../model/client.ts'
 import { MAX_ACCESS_TOKEN_LIFETIME } from '../model/realm.ts'
 import type { SecretUse } from '../model/secret_use.ts'
@@ -7,7 +6,7 @@ import { isLive, secretVerdict } from '../model/secret_verdict.ts'
 import { AT_REST_OPTIONS, AT_REST_USAGE, withAtRest } from './at_rest.ts'
 import type { Command } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
-import { duration, required } from './duration.ts'
+import { duration, endOf, required } from './duration.ts'
 import { findClient, findRealm, findSecret } from './find.ts'
 import { isoTime, jsonText, table } from './listing.ts'
 import { newSecret } from './new_secret.ts'
@@ -163,14 +162,6 @@ function listing(client: Client, uses: ReadonlyMap<string, SecretUse>, now: numb
     verdict,
   ])
   return table(['SECRET', 'MADE BY', 'MADE', 'ENDS', 'LAST USED', 'USES', 'FROM', 'VERDICT'], rows)
-}
-
-function endOf(expires: string | undefined, now: number): number | null {
-  if (expires === undefined) return null
-  const date = moment(expires)
-  const end = Number.isNaN(date) ? now + duration('--expires', expires, 'a date like 2027-12-31') : date
-  if (end > now) return end
-  throw new UsageError(`--expires ${expires} is over already: give a later one.`)
 }
 
 function madeSentence(client: Client, id: string, expiresAt: number | null): string {

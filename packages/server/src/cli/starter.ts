@@ -1,12 +1,14 @@
 // The texts of a first configuration. `init` fills in the hashes.
 
-interface Hashes {
+export interface FirstCredentials {
   readonly secretHash: string
+  /** Stands in the key itself too. */
+  readonly apiKeyId: string
   readonly apiKeyHash: string
 }
 
 /** Strict JSON: a starter without comments. */
-export function starterJson({ secretHash, apiKeyHash }: Hashes): string {
+export function starterJson({ secretHash, apiKeyId, apiKeyHash }: FirstCredentials): string {
   const config = {
     listen: { host: '127.0.0.1', port: 8080, managementPort: 8081 },
     realms: [
@@ -23,7 +25,7 @@ export function starterJson({ secretHash, apiKeyHash }: Hashes): string {
             secrets: [{ hash: secretHash }],
             scopes: ['read', 'write'],
             defaultScopes: ['read'],
-            apiKeys: [{ id: 'first', key: { hash: apiKeyHash } }],
+            apiKeys: [{ id: apiKeyId, displayName: 'First key', key: { hash: apiKeyHash } }],
           },
         ],
       },
@@ -34,18 +36,18 @@ export function starterJson({ secretHash, apiKeyHash }: Hashes): string {
 }
 
 /** The import is of a type only, which Node takes away unread: the file works in any folder. */
-export function starterTypeScript(hashes: Hashes, typed: boolean): string {
+export function starterTypeScript(credentials: FirstCredentials, typed: boolean): string {
   const [open, close] = typed
     ? ["import type { ConfigInput } from '@countersign/server'\n\nexport default {", '} satisfies ConfigInput']
     : ["/** @type {import('@countersign/server').ConfigInput} */\nexport default {", '}']
   return `// Countersign's configuration. Every mistake in it is named by its place when the server starts.
 ${open}
-${body(hashes)}
+${body(credentials)}
 ${close}
 `
 }
 
-function body({ secretHash, apiKeyHash }: Hashes): string {
+function body({ secretHash, apiKeyId, apiKeyHash }: FirstCredentials): string {
   return `  // Where the server listens. Flags (--port 80) and variables (COUNTERSIGN_PORT) win over what is written here.
   listen: { host: '127.0.0.1', port: 8080, managementPort: 8081 },
 
@@ -72,8 +74,12 @@ function body({ secretHash, apiKeyHash }: Hashes): string {
       audiences: ['orders'],
       accessTokenLifetime: '15m',
 
-      // What each client may have: never more, whatever happens, and told in every answer; and how fast it may ask.
-      // plan: { tokens: { limit: 1000, per: 'month', timeZone: 'Europe/Lisbon' }, rate: { limit: 60, per: '1m', burst: 100 } },
+      // What each client may have: never more, whatever happens, and told in every answer. Tokens, how fast it may ask for them, requests.
+      // plan: {
+      //   tokens: { limit: 1000, per: 'month', timeZone: 'Europe/Lisbon' },
+      //   rate: { limit: 60, per: '1m', burst: 100 },
+      //   requests: { rates: [{ limit: 10, per: '1s', burst: 50 }], perMonth: 100_000 },
+      // },
 
       // The same request gets the token it already has while half of its life remains, uncharged.
       // reuse: true,
@@ -88,7 +94,8 @@ function body({ secretHash, apiKeyHash }: Hashes): string {
           grants: ['client_credentials'],
           scopes: ['read', 'write'],
           defaultScopes: ['read'],
-          apiKeys: [{ id: 'first', key: { hash: '${apiKeyHash}' } }],
+          // It meters and throttles, and opens nothing by itself. Its id stands in the key. "addresses" says where it may come from.
+          apiKeys: [{ id: '${apiKeyId}', displayName: 'First key', key: { hash: '${apiKeyHash}' } }],
         },
       ],
     },

@@ -1,22 +1,35 @@
 // One guarded API, from the operator's words to the model, and the checks between APIs and realms.
 import { compilePolicy } from '@countersign/guard/policy'
-import type { Api } from '../model/api.ts'
+import type { Api, ForwardAuth } from '../model/api.ts'
 import type { RealmSetup } from '../model/configuration.ts'
+import { byteSize } from './byte_size.ts'
 import { onlyOne } from './client.ts'
 import type { Findings } from './error.ts'
 import { findTwice } from './error.ts'
 import type { ApiInput, RealmInput } from './input.ts'
+import { lifetime } from './lifetime.ts'
 import { named } from './named.ts'
+import type { SecretSource } from './secret.ts'
+import { readSecret } from './secret.ts'
 import { upstreamProblem } from './url.ts'
 
+/** Seconds. */
+const TIMEOUT = 60
+
 /** @param setups the realms that could be resolved */
-export function resolveApis(
+export async function resolveApis(
   inputs: readonly ApiInput[],
   setups: readonly RealmSetup[],
   realms: readonly RealmInput[],
+  source: SecretSource,
   findings: Findings,
-): Api[] {
-  const apis = inputs.map((input, index) => resolveApi(input, `apis[${index}]`, setups, realms, findings))
+): Promise<Api[]> {
+  const apis: Api[] = []
+  for (const [index, input] of inputs.entries()) {
+    const path = `apis[${index}]`
+    const forwardAuth = await resolveForwardAuth(input, path, source, findings)
+    apis.push({ ...resolveApi(input, path, setups, realms, findings), forwardAuth })
+  }
   const place = (member: string) => (api: Api, index: number) => ({
     path: `apis[${index}].${member}`,
     text: member === 'id' ? api.id : api.prefix,
@@ -41,8 +54,8 @@ function resolveApi(
   path: string,
   setups: readonly RealmSetup[],
   realms: readonly RealmInput[],
-  { mistakes }: Findings,
-): Api {
+  { mistakes, warnings }: Findings,
+): Omit<Api, 'forwardAuth'> {
   const setup = setups.find((one) => one.realm.id === input.realm)
   const ids = realms.map((one) => one.id)
   named([input.realm], `${path}.realm`, ids, 'is none of the realms', mistakes, false)
@@ -51,7 +64,10 @@ function resolveApi(
     mistakes.push({ path: `${path}.prefix`, message: 'must not begin with /realms, where the realms answer' })
   const problem = upstreamProblem(input.upstream)
   if (problem !== undefined) mistakes.push({ path: `${path}.upstream`, message: problem })
-  if (setup) checkScopes(input, path, setup, mistakes)
+  if (setup) {
+    checkScopes(input, path, setup, mistakes)
+    checkCosts(input, path, setup, warnings)
+  }
   checkRoutes(input, path, mistakes)
   return {
     id: input.id,
@@ -65,11 +81,29 @@ function resolveApi(
       methods: (one.methods ?? []).map((name) => name.toUpperCase()),
       path: one.path,
       scopes: one.scopes ?? [],
+      cost: one.cost ?? 1,
     })),
     // Whoever names routes means these; without any, a valid token is what an API asks for.
     otherwise: input.otherwise ?? ((input.routes ?? []).length > 0 ? 'deny' : 'authenticated'),
     credentials: input.credentials ?? 'pass',
+    assertion: input.assertion ?? false,
+    maxBodyBytes: input.maxBodyBytes === undefined ? null : byteSize(input.maxBodyBytes),
+    timeout: lifetime(input.timeout ?? TIMEOUT),
+    retries: input.retries ?? 1,
+    healthPath: input.healthPath ?? null,
   }
+}
+
+async function resolveForwardAuth(
+  { forwardAuth = false }: ApiInput,
+  path: string,
+  source: SecretSource,
+  findings: Findings,
+): Promise<ForwardAuth | null> {
+  if (forwardAuth === false) return null
+  if (forwardAuth === true || forwardAuth.secret === undefined) return { secretHash: null }
+  const read = await readSecret(forwardAuth.secret, `${path}.forwardAuth.secret`, source, findings)
+  return { secretHash: read?.hash ?? null }
 }
 
 function resolveAudience(input: ApiInput, path: string, { realm }: RealmSetup, mistakes: Findings['mistakes']): string {
@@ -89,6 +123,20 @@ function resolveAudience(input: ApiInput, path: string, { realm }: RealmSetup, m
 function checkScopes(input: ApiInput, path: string, { realm }: RealmSetup, mistakes: Findings['mistakes']): void {
   for (const [index, route] of (input.routes ?? []).entries()) {
     named(route.scopes, `${path}.routes[${index}].scopes`, realm.scopes, 'is no scope of the realm', mistakes)
+  }
+}
+
+/** A route that costs more than a rate gives at once is closed to whoever has that rate. */
+function checkCosts({ routes = [] }: ApiInput, path: string, { realm, clients }: RealmSetup, warnings: Findings['warnings']): void {
+  const owned = [...clients.map((one) => ({ plan: one.plan, name: `client '${one.clientId}'` })), { plan: realm.plan, name: 'realm' }]
+  const rates = owned.flatMap(({ plan, name }) =>
+    plan?.requests?.mode === 'enforce' ? plan.requests.rates.map(({ burst }) => ({ burst, name })) : [],
+  )
+  for (const [index, { cost = 1 }] of routes.entries()) {
+    const tight = rates.find(({ burst }) => burst < cost)
+    if (tight === undefined) continue
+    const message = `is ${cost}, and a rate of the ${tight.name} gives ${tight.burst} at once: no request of it ever passes there, so raise that burst`
+    warnings.push({ path: `${path}.routes[${index}].cost`, message })
   }
 }
 

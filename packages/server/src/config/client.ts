@@ -3,18 +3,17 @@ import type { GrantType } from '@countersign/protocol/oauth/grant_type'
 import { TOKEN_EXCHANGE } from '@countersign/protocol/oauth/grant_type'
 import type { ApiKey } from '../model/api_key.ts'
 import type { Client } from '../model/client.ts'
+import { resolveApiKeys } from './api_key.ts'
 import type { SealingSource } from './client_auth.ts'
-import { idOf, isPublic, resolveClientAuth } from './client_auth.ts'
+import { isPublic, resolveClientAuth } from './client_auth.ts'
 import type { DelegationFacts } from './delegation.ts'
 import { checkDelegation, resolveExchanges, resolveWorkloads } from './delegation.ts'
 import type { Findings } from './error.ts'
 import { readGrantNames, shortGrantName } from './grant_name.ts'
-import type { ApiKeyInput, ClientInput } from './input.ts'
-import { lifetime, moment } from './lifetime.ts'
+import type { ClientInput } from './input.ts'
+import { lifetime } from './lifetime.ts'
 import { named } from './named.ts'
 import { resolvePlan, resolveReuse } from './plan.ts'
-import type { SecretSource } from './secret.ts'
-import { readSecret } from './secret.ts'
 
 /** Grants a client may use: those it names, or client_credentials. */
 export function grantsOf({ grants }: ClientInput): readonly GrantType[] {
@@ -58,7 +57,7 @@ export async function resolveClient(
     defaultAudience: input.defaultAudience === undefined ? onlyOne(audiences) : input.defaultAudience,
     tokenFormat: input.tokenFormat ?? 'jwt',
     accessTokenLifetime: input.accessTokenLifetime === undefined ? null : lifetime(input.accessTokenLifetime),
-    plan: resolvePlan(input.plan),
+    plan: resolvePlan(input.plan, `${path}.plan`, findings),
     reuse: input.reuse === undefined ? null : resolveReuse(input.reuse),
     exchanges: resolveExchanges(input, path, realm, { scopes, audiences }, findings),
     workloads: resolveWorkloads(input, path, realm, findings),
@@ -107,33 +106,5 @@ function checkGrants(
   if (grants.includes('password') && !demo) {
     const message = "has 'password': RFC 9700 section 2.4 forbids it to new clients, so keep it for old ones only"
     warnings.push({ path: place, message })
-  }
-}
-
-async function resolveApiKeys(
-  input: ClientInput,
-  path: string,
-  realmId: string,
-  source: SecretSource,
-  findings: Findings,
-): Promise<ApiKey[]> {
-  const keys: ApiKey[] = []
-  for (const [index, one] of (input.apiKeys ?? []).entries()) {
-    const read = await readSecret(one.key, `${path}.apiKeys[${index}].key`, source, findings)
-    if (read !== undefined) keys.push(apiKey(one, read.hash, realmId, input.clientId))
-  }
-  return keys
-}
-
-function apiKey(input: ApiKeyInput, hash: string, realmId: string, clientId: string): ApiKey {
-  const id = input.id ?? idOf('key', hash)
-  return {
-    id,
-    realmId,
-    clientId,
-    hash,
-    displayName: input.displayName ?? id,
-    createdAt: 0,
-    expiresAt: input.expiresAt === undefined ? null : moment(input.expiresAt),
   }
 }

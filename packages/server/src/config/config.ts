@@ -58,7 +58,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
   const source: SecretSource = { env, folder, demo: demo !== undefined }
   const masterKey = input.masterKey === undefined ? null : await readMasterKey(input.masterKey, source, findings)
   const setups = await resolveRealms(input, { ...source, masterKey }, findings)
-  const apis = resolveApis(input.apis ?? [], setups, input.realms, findings)
+  const apis = await resolveApis(input.apis ?? [], setups, input.realms, source, findings)
   checkHosts(input.realms, input.apis ?? [], findings)
   if (listening.dataFolder !== null && input.masterKey === undefined && !demo) {
     findings.warnings.push({

@@ -104,7 +104,11 @@ const partner: RealmInput = {
   scopes: ['EXECUTE:TOKEN_EXCHANGE', 'READ:APP_USERS'],
   audiences: ['https://api.wych.app'],
   // "Excessive use of the /token endpoint may result in unsuccessful requests."
-  plan: { rate: { limit: 600, per: '1m', burst: 6000 } },
+  // "The API key is used for throttling and volume tracking."
+  plan: {
+    rate: { limit: 600, per: '1m', burst: 6000 },
+    requests: { rates: [{ limit: 100, per: '1s', burst: 1000 }], perDay: 1_000_000 },
+  },
   accessTokenLifetime: 900,
   clients: [
     {

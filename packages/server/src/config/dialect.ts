@@ -4,6 +4,7 @@ import { compile } from '@countersign/protocol/dialect/compile'
 import type { Dialect, EndpointName } from '@countersign/protocol/dialect/dialect'
 import { ENDPOINT_NAMES } from '@countersign/protocol/dialect/dialect'
 import type { Problem } from '@countersign/protocol/dialect/shape'
+import { GUARD_PATHS } from '../issue/endpoints/guard_metadata.ts'
 
 /** Every path that two dialects claim for different things. The same endpoint at the same path is one, unless its tokens are asked differently. */
 export function dialectCollisions(dialects: readonly Dialect[], realmId: string, path: string): Problem[] {
@@ -12,7 +13,8 @@ export function dialectCollisions(dialects: readonly Dialect[], realmId: string,
   for (const rooted of [true, false]) {
     const claimed = new Map<string, Claim>()
     for (const claim of dialects.flatMap((dialect) => claims(dialect, realmId, rooted))) {
-      if (claim.path === usagePath(realmId)) problems.set(claim.path, { path, message: taken(claim) })
+      const use = ownPaths(realmId).get(claim.path)
+      if (use !== undefined) problems.set(claim.path, { path, message: taken(claim, use) })
       const other = claimed.get(claim.path)
       if (!other) claimed.set(claim.path, claim)
       else if (differ(other, claim)) {
@@ -24,7 +26,13 @@ export function dialectCollisions(dialects: readonly Dialect[], realmId: string,
   return [...problems.values()]
 }
 
-/** The one path of a realm that no dialect gives: where a client reads its usage. */
+/** The paths of a realm that no dialect gives, and what for. */
+function ownPaths(realmId: string): ReadonlyMap<string, string> {
+  const ours = Object.values(GUARD_PATHS).map((path) => [`/realms/${realmId}${path}`, 'guards in other programs ask'] as const)
+  return new Map([[usagePath(realmId), 'a client reads its usage'], ...ours])
+}
+
+/** Where a client reads its usage. */
 export function usagePath(realmId: string): string {
   return `/realms/${realmId}/usage`
 }
@@ -55,6 +63,6 @@ function collision(one: Claim, other: Claim): string {
   return `'${one.dialect.name}' and '${other.dialect.name}' both answer ${one.path}, as ${one.endpoint} and ${other.endpoint}: give one of them another path`
 }
 
-function taken({ path, endpoint, dialect }: Claim): string {
-  return `'${dialect.name}' answers ${path} as ${endpoint}, where a client reads its usage: give it another path`
+function taken({ path, endpoint, dialect }: Claim, use: string): string {
+  return `'${dialect.name}' answers ${path} as ${endpoint}, where ${use}: give it another path`
 }

@@ -3,6 +3,8 @@
 import type { DialectDocument } from '@countersign/protocol/dialect/dialect'
 import type { ClientAuthMethod, TokenFormat } from '../model/client.ts'
 import type { GrantName } from './grant_name.ts'
+import type { Lifetime } from './lifetime.ts'
+import type { PlanInput, ReuseInput } from './plan_input.ts'
 
 /**
  * Where a secret comes from. Never the secret itself.
@@ -11,45 +13,6 @@ import type { GrantName } from './grant_name.ts'
  * - `hash`: `sha256:<base64url>` for client secrets and API keys, `$argon2id$...` for passwords; `countersign hash` prints both
  */
 export type SecretRef = { readonly env: string } | { readonly file: string } | { readonly hash: string }
-
-/** Whole seconds, or a text of a whole number and one of s, m, h, d: `'15m'`, `'30d'`. */
-type Lifetime = number | string
-
-/** A number of fresh tokens in each stretch of the calendar. */
-export interface QuotaInput {
-  readonly limit: number
-  /** Default: month. */
-  readonly per?: 'month' | 'day' | 'hour'
-  /** IANA name, `Europe/Lisbon`; default: UTC. */
-  readonly timeZone?: string
-  /** `warn` counts and tells, and refuses nothing. Default: enforce. */
-  readonly mode?: 'enforce' | 'warn'
-  /** Shares of the limit in percent at which the operator is told; default: 50, 80, 95. */
-  readonly warnAt?: readonly number[]
-}
-
-/** How often the token endpoint may be asked. */
-export interface RateInput {
-  /** Fresh tokens in each `per`, spread evenly; a token served again costs a tenth. */
-  readonly limit: number
-  /** At most 1 day. Default: 1 minute. */
-  readonly per?: Lifetime
-  /** So many at once; default: `limit`. */
-  readonly burst?: number
-}
-
-export interface PlanInput {
-  /** Default: as many as asked for. */
-  readonly tokens?: QuotaInput
-  /** Default: as often as wished. */
-  readonly rate?: RateInput
-}
-
-/**
- * Whether the same request gets the token it already has. `false`: never. A number: while it has that share of its life left, above 0 and
- * at most 1. `true`: 0.5.
- */
-export type ReuseInput = boolean | number
 
 /** What tokens a client may turn into narrower ones of its own (RFC 8693). */
 interface ExchangeInput {
@@ -90,12 +53,14 @@ export interface KeyRotationInput {
 }
 
 export interface ApiKeyInput {
-  /** Default: derived from the key's hash. */
+  /** Default: the one that stands in the key, where that is known, else derived from its hash. */
   readonly id?: string
   readonly key: SecretRef
   readonly displayName?: string
   /** Epoch seconds or an ISO 8601 date; default: no end. */
   readonly expiresAt?: number | string
+  /** Addresses and CIDR blocks it may come from, `203.0.113.0/24`; default: from anywhere. */
+  readonly addresses?: readonly string[]
 }
 
 export interface ClientInput {
@@ -196,6 +161,14 @@ interface ApiRouteInput {
   /** `/orders/:id`, `/orders/*`. */
   readonly path: string
   readonly scopes?: readonly string[]
+  /** Units of the client's plan; 0: nothing, and it is counted all the same. Default: 1. */
+  readonly cost?: number
+}
+
+/** A proxy may ask about each request, and passes it on itself. */
+interface ForwardAuthInput {
+  /** What the proxy shows in a header; default: nothing, it is known by its address. */
+  readonly secret?: SecretRef
 }
 
 export interface ApiInput {
@@ -215,6 +188,18 @@ export interface ApiInput {
   readonly otherwise?: 'authenticated' | 'deny'
   /** The caller's token and key at the upstream. Default: pass. */
   readonly credentials?: 'pass' | 'strip'
+  /** Whether the upstream gets a signed word on who the caller is, by which it can tell that it was not bypassed. Default: false. */
+  readonly assertion?: boolean
+  /** Bytes of a request body at most: a number of them, or `'512kb'`, `'10mb'`, `'1gb'`. Default: as long as it comes. */
+  readonly maxBodyBytes?: number | string
+  /** How long the upstream may take until its answer begins, and between two pieces of it, at most 1 day. Default: 60 seconds. */
+  readonly timeout?: Lifetime
+  /** How often an idempotent request is tried again at the upstream before anything of an answer has come; 0 to 5. Default: 1. */
+  readonly retries?: number
+  /** Path below the upstream that is asked each few seconds whether it is well; default: none, it is taken to be. */
+  readonly healthPath?: string
+  /** Default: no proxy may ask. */
+  readonly forwardAuth?: boolean | ForwardAuthInput
 }
 
 interface AuditInput {
@@ -231,6 +216,8 @@ interface ListenInput {
   readonly port?: number
   /** Default: 8081; 0: any free port. */
   readonly managementPort?: number
+  /** Addresses and CIDR blocks of proxies in front, whose word on the caller's address is believed. Default: none. */
+  readonly trustedProxies?: readonly string[]
 }
 
 export interface ConfigInput {

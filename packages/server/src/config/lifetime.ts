@@ -1,5 +1,8 @@
 // Durations and dates as an operator writes them, in seconds. No clock.
 
+/** Whole seconds, or a text of a whole number and one of s, m, h, d: `'15m'`, `'30d'`. */
+export type Lifetime = number | string
+
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 const MOST_SECONDS = 10 * 366 * 86_400
 

@@ -1,6 +1,7 @@
 // Where the server listens and keeps its data: flags win over the environment, the environment over the file, the file over defaults.
 import { resolve } from 'node:path'
 import type { ListenSettings } from '../model/configuration.ts'
+import { isEverywhere } from './address.ts'
 import type { Findings } from './error.ts'
 import type { ConfigInput } from './input.ts'
 import type { Environment } from './secret.ts'
@@ -56,7 +57,13 @@ export function resolveListening(input: ConfigInput, source: ListenSource, findi
   }
   const given = first(['COUNTERSIGN_PUBLIC_URL', env['COUNTERSIGN_PUBLIC_URL']], ['publicUrl', input.publicUrl])
   return {
-    listen: { host, port, managementPort, publicUrl: given ? resolvePublicUrl(given, findings) : defaultPublicUrl(host, port, findings) },
+    listen: {
+      host,
+      port,
+      managementPort,
+      publicUrl: given ? resolvePublicUrl(given, findings) : defaultPublicUrl(host, port, findings),
+      trustedProxies: resolveProxies(listen.trustedProxies ?? [], findings),
+    },
     publicUrlGiven: given !== undefined,
     dataFolder: resolveData(input, source),
   }
@@ -111,6 +118,14 @@ function defaultPublicUrl(host: string, port: number, { mistakes }: Findings): s
     })
   }
   return originOf(host, port)
+}
+
+function resolveProxies(proxies: readonly string[], { warnings }: Findings): readonly string[] {
+  for (const [index, proxy] of proxies.entries()) {
+    const message = 'is every address there is: anybody may then say where he comes from, so name the proxies alone'
+    if (isEverywhere(proxy)) warnings.push({ path: `listen.trustedProxies[${index}]`, message })
+  }
+  return [...new Set(proxies)]
 }
 
 function resolveData(input: ConfigInput, { flags, env, folder }: ListenSource): string | null {

@@ -6,10 +6,10 @@ import type { AlgorithmName } from '@countersign/protocol/jose/algorithm'
 import { ALGORITHMS, algorithmOf } from '@countersign/protocol/jose/algorithm'
 import type { GrantType } from '@countersign/protocol/oauth/grant_type'
 import { GRANT_TYPES } from '@countersign/protocol/oauth/grant_type'
-import type { ApiKey } from '../model/api_key.ts'
 import type { RealmSetup } from '../model/configuration.ts'
 import type { Audience, Realm } from '../model/realm.ts'
 import type { User } from '../model/user.ts'
+import { checkApiKeys } from './api_key.ts'
 import type { ClientSetup, RealmFacts } from './client.ts'
 import { grantsOf, resolveClient } from './client.ts'
 import type { SealingSource } from './client_auth.ts'
@@ -48,7 +48,7 @@ export async function resolveRealm(
     algorithm: resolveAlgorithm(input.algorithm ?? first.claims.algorithm, path, findings),
     grants: input.grants === undefined ? grantsOfClients(input) : [...new Set(readGrantNames(input.grants))],
     ...resolveAudiences(input),
-    plan: resolvePlan(input.plan),
+    plan: resolvePlan(input.plan, `${path}.plan`, findings),
     reuse: resolveReuse(input.reuse ?? false),
     trustedIssuers: resolveTrustedIssuers(input.trustedIssuers ?? [], path, findings),
     keyRotation: resolveKeyRotation(input.keyRotation, path, findings),
@@ -201,21 +201,4 @@ function checkPrincipals(input: RealmInput, path: string, users: readonly User[]
 /** What the claims profiles of the built-in dialects make of a client id in `sub` and `preferred_username`. */
 function clientNames(clientId: string): string[] {
   return [clientId, `${clientId}@clients`, `service-account-${clientId}`]
-}
-
-function checkApiKeys(keys: readonly ApiKey[], path: string, { mistakes }: Findings): void {
-  const owner = new Map<string, string>()
-  const ids = new Map<string, string>()
-  for (const { id, hash, clientId } of keys) {
-    const other = owner.get(hash)
-    if (other !== undefined)
-      mistakes.push({
-        path: `${path}.clients`,
-        message: `have one API key twice, at '${other}' and '${clientId}': a key belongs to one client`,
-      })
-    else if (ids.has(id))
-      mistakes.push({ path: `${path}.clients`, message: `have the API key id '${id}' twice, at '${ids.get(id)}' and '${clientId}'` })
-    owner.set(hash, clientId)
-    ids.set(id, clientId)
-  }
 }

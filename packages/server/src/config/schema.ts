@@ -1,16 +1,36 @@
 // The schema of a configuration (zod), and its mistakes as sentences. Shape only: what names refer to is checked by the resolvers.
 // Loaded only when there is a configuration to check: it costs 50 ms that the demo need not wait for.
 import type { Problem } from '@countersign/protocol/dialect/shape'
-import { isPlainObject, json } from '@countersign/protocol/dialect/shape'
-import { isScopeToken } from '@countersign/protocol/oauth/scope'
+import { json } from '@countersign/protocol/dialect/shape'
 import { z } from 'zod'
 import { MAX_ACCESS_TOKEN_LIFETIME } from '../model/realm.ts'
 import { isTimeZone } from '../model/window.ts'
+import { byteSize } from './byte_size.ts'
 import { ConfigError } from './error.ts'
 import { GRANT_NAMES } from './grant_name.ts'
 import type { ConfigInput } from './input.ts'
-import { lifetime, moment } from './lifetime.ts'
+import { lifetime } from './lifetime.ts'
+import { MOST_UNITS } from './plan.ts'
 import { schemaLines } from './schema_error.ts'
+import {
+  addresses,
+  apiKeyId,
+  displayName,
+  end,
+  host,
+  id,
+  identifier,
+  object,
+  path,
+  port,
+  scope,
+  seconds,
+  secret,
+  secretRef,
+  text,
+  url,
+  whole,
+} from './schema_words.ts'
 
 /** @throws ConfigError with one line for each mistake */
 export function checkInput(input: unknown): ConfigInput {
@@ -20,53 +40,8 @@ export function checkInput(input: unknown): ConfigInput {
   return result.data as ConfigInput
 }
 
-/** A strict object; the names it knows are told where another one comes. */
-const object = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
-  z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? Object.keys(shape).join(', ') : undefined) })
-
-const text = (pattern: RegExp, meaning: string) => z.string().regex(pattern, { error: `must be ${meaning}` })
-const id = text(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'a name of a-z, 0-9, - and _ with at most 64 characters')
-const displayName = text(/^[^\p{Cc}]{1,128}$/u, 'a text of 1 to 128 characters')
-const url = text(/^\S{1,2048}$/, 'a URL')
-const path = text(/^.{1,4096}$/, 'a path')
-const identifier = text(/^[\x21\x22\x24-\x7e]{1,512}$/, 'a URI without a fragment or a name, of visible ASCII characters')
-const host = text(
-  /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$/,
-  'a host name without scheme, port and slash',
-)
-const scope = z.string().refine(isScopeToken, { error: 'must be a scope value of RFC 6749 section 3.3, without spaces and quotes' })
-const port = z
-  .number()
-  .refine((value) => Number.isInteger(value) && value >= 0 && value <= 65_535, { error: 'must be a whole number from 0 to 65535' })
-
-const seconds = (most: number, meaning: string) =>
-  z.custom<number | string>((value) => lifetime(value) <= most, {
-    error: `must be whole seconds or a text like '15m', '12h' or '30d', ${meaning}`,
-  })
 const accessTokenLifetime = seconds(MAX_ACCESS_TOKEN_LIFETIME, `at most ${MAX_ACCESS_TOKEN_LIFETIME / 86_400} days`)
 const refreshTokenLifetime = seconds(Number.POSITIVE_INFINITY, 'at most 10 years')
-const end = z.custom<number | string>((value) => !Number.isNaN(moment(value)), {
-  error: "must be epoch seconds or a date like '2030-12-31'",
-})
-
-/** Whatever comes in its place must not be echoed: it may be the secret. */
-const secretRef = (...kinds: readonly ('env' | 'file' | 'hash')[]) =>
-  z.unknown().superRefine((value, context) => {
-    const forms = kinds.map((kind) => FORMS[kind]).join(' or ')
-    if (typeof value === 'string') {
-      context.addIssue({
-        code: 'custom',
-        message: `must not be the secret itself: write ${forms} (\`countersign init\` and \`countersign hash\` make them)`,
-      })
-    } else if (!isPlainObject(value) || Object.keys(value).length !== 1 || !kinds.some((kind) => typeof value[kind] === 'string')) {
-      context.addIssue({ code: 'custom', message: value === undefined ? 'is missing' : `must be ${forms}` })
-    } else if ('env' in value && !/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(String(value['env']))) {
-      context.addIssue({ code: 'custom', message: 'must name an environment variable of letters, digits and _' })
-    }
-  })
-const FORMS = { env: "{ env: 'NAME' }", file: "{ file: 'PATH' }", hash: "{ hash: '...' }" }
-const secret = secretRef('env', 'file', 'hash')
-
 function isJson(value: unknown): boolean {
   const problems: Problem[] = []
   json(value, '', problems)
@@ -83,29 +58,51 @@ const claims = z.record(
   z.unknown().refine(isJson, { error: 'must be a JSON value, at most 8 levels deep' }),
 )
 
-const apiKey = object({ id: id.optional(), key: secret, displayName: displayName.optional(), expiresAt: end.optional() })
-
-const whole = (least: number, most: number) =>
-  z.custom<number>((value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= most, {
-    error: `must be a whole number from ${least} to ${most}`,
-  })
+const apiKey = object({
+  id: apiKeyId.optional(),
+  key: secret,
+  displayName: displayName.optional(),
+  expiresAt: end.optional(),
+  addresses: addresses.min(1, { error: 'must have an entry; leave it out for every address' }).optional(),
+})
 
 const grants = z.array(z.enum(GRANT_NAMES))
 const MOST_RULES = 100
 const rules = <Rule extends z.ZodType>(rule: Rule) => z.array(rule).max(MOST_RULES, { error: `must have at most ${MOST_RULES} entries` })
 
+const MOST_RATES = 5
+const timeZone = z.string().refine(isTimeZone, { error: 'must be the IANA name of a time zone, like Europe/Lisbon' })
+const mode = z.enum(['enforce', 'warn'])
+const warnAt = z.array(whole(1, 100))
+const rate = object({
+  limit: whole(1, 1_000_000),
+  per: seconds(86_400, 'at most 1 day').optional(),
+  burst: whole(1, 1_000_000).optional(),
+})
+const units = z.number().refine((value) => Number.isInteger(value) && value >= 0 && value <= MOST_UNITS, {
+  error: `must be a whole number from 0 to ${MOST_UNITS}`,
+})
+const volume = z.union([units, object({ limit: units, timeZone: timeZone.optional(), mode: mode.optional(), warnAt: warnAt.optional() })])
+
 const plan = object({
   tokens: object({
     limit: whole(0, 1_000_000_000),
     per: z.enum(['month', 'day', 'hour']).optional(),
-    timeZone: z.string().refine(isTimeZone, { error: 'must be the IANA name of a time zone, like Europe/Lisbon' }).optional(),
-    mode: z.enum(['enforce', 'warn']).optional(),
-    warnAt: z.array(whole(1, 100)).optional(),
+    timeZone: timeZone.optional(),
+    mode: mode.optional(),
+    warnAt: warnAt.optional(),
   }).optional(),
-  rate: object({
-    limit: whole(1, 1_000_000),
-    per: seconds(86_400, 'at most 1 day').optional(),
-    burst: whole(1, 1_000_000).optional(),
+  rate: rate.optional(),
+  requests: object({
+    rates: z
+      .array(rate)
+      .max(MOST_RATES, { error: `must have at most ${MOST_RATES} entries` })
+      .optional(),
+    perDay: volume.optional(),
+    perMonth: volume.optional(),
+    concurrency: whole(1, 1_000_000).optional(),
+    mode: mode.optional(),
+    withoutLedger: z.enum(['deny', 'allow']).optional(),
   }).optional(),
 })
 
@@ -211,6 +208,7 @@ const route = object({
     .optional(),
   path: text(/^\/[\x21-\x7e]{0,1023}$/, 'a path like /orders/:id or /orders/*'),
   scopes: z.array(scope).optional(),
+  cost: whole(0, 1_000_000).optional(),
 })
 
 const api = object({
@@ -224,11 +222,26 @@ const api = object({
   routes: z.array(route).optional(),
   otherwise: z.enum(['authenticated', 'deny']).optional(),
   credentials: z.enum(['pass', 'strip']).optional(),
+  assertion: z.boolean().optional(),
+  maxBodyBytes: z
+    .custom<number | string>((value) => !Number.isNaN(byteSize(value)), {
+      error: "must be whole bytes or a text like '512kb', '10mb' or '1gb', at least 1 and at most 1tb; leave it out for no limit",
+    })
+    .optional(),
+  timeout: seconds(86_400, 'at most 1 day').optional(),
+  retries: whole(0, 5).optional(),
+  healthPath: text(/^\/[\x21\x22\x24-\x7e]{0,1023}$/, 'a path like /health').optional(),
+  forwardAuth: z.union([z.boolean(), object({ secret: secret.optional() })]).optional(),
 })
 
 const configSchema = object({
   publicUrl: url.optional(),
-  listen: object({ host: z.string().optional(), port: port.optional(), managementPort: port.optional() }).optional(),
+  listen: object({
+    host: z.string().optional(),
+    port: port.optional(),
+    managementPort: port.optional(),
+    trustedProxies: addresses.optional(),
+  }).optional(),
   data: path.optional(),
   masterKey: secretRef('env', 'file').optional(),
   audit: object({ tokens: z.boolean().optional(), keep: seconds(Number.POSITIVE_INFINITY, 'at most 10 years').optional() }).optional(),

@@ -1,5 +1,4 @@
-// Header fields between two hops: what must not travel, what the caller must not claim, what the upstream is told.
-// RFC 9110 section 7.6.1, RFC 9700 section 4.13, RFC 7239.
+// Header fields between two hops: what must not travel, and what the caller must not claim. RFC 9110 section 7.6.1, RFC 9700 section 4.13.
 import { isIdentityHeader } from '@countersign/guard/identity'
 
 /** Hop-by-hop fields, and those that only this hop may write: the latter in any spelling that CGI reads alike (`x_forwarded_for`). */
@@ -66,15 +65,26 @@ export function hasTwoHosts(rawHeaders: readonly string[]): boolean {
   return false
 }
 
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
+
 /** The upstream's fields that go back to the caller. */
-export function answerFields(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string | string[]> {
+export function answerFields(headers: AnswerHeaders, status: number): Record<string, string | string[]> {
   const connection = headers['connection']
   const named = namedByConnection(Array.isArray(connection) ? connection.join(',') : connection)
+  // Beside chunks a length is a lie (RFC 9112 section 6.3), and with 101 and 204 there must be none (RFC 9110 section 8.6).
+  const unmeasured = status === 204 || status === 101 || headers['transfer-encoding'] !== undefined
   const fields: Record<string, string | string[]> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined && !HOP_BY_HOP_IN_ANSWERS.has(name) && !named.has(name)) fields[name] = value
+  for (const name of Object.keys(headers)) {
+    const value = headers[name]
+    if (value === undefined || HOP_BY_HOP_IN_ANSWERS.has(name) || named.has(name)) continue
+    if (!unmeasured || name !== 'content-length') fields[name] = value
   }
   return fields
+}
+
+/** Whether the body of an answer comes in a coding that this hop has not taken off: it could not be passed on as what it is. */
+export function isCoded({ 'transfer-encoding': coding }: AnswerHeaders): boolean {
+  return coding !== undefined && String(coding).trim().toLowerCase() !== 'chunked'
 }
 
 const NONE: ReadonlySet<string> = new Set()

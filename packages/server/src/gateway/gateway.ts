@@ -1,23 +1,39 @@
 // The gateway: from a request's host and path to a guarded API, through the guard, to the upstream.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Guard } from '@countersign/guard'
-import { identityHeaders } from '@countersign/guard/identity'
 import { readPath } from '@countersign/guard/path'
 import type { Allow, Deny, Verdict } from '@countersign/guard/verdict'
 import { problemBody } from '@countersign/guard/verdict'
 import type { Api } from '../model/api.ts'
+import type { Assertions } from './assertion.ts'
+import { identityFields } from './assertion.ts'
+import type { GatewayErrorCode } from './errors.ts'
 import { answerGatewayError } from './errors.ts'
+import type { Upgrade } from './exchange.ts'
+import { Exchange } from './exchange.ts'
 import { forwardedFields, hasTwoHosts } from './fields.ts'
+import type { Caller } from './forwarded.ts'
+import { addForwarded } from './forwarded.ts'
+import type { Health } from './health.ts'
+import { watchHealth } from './health.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface GuardedApi {
   readonly api: Api
   readonly guard: Guard
+  /** Where the upstream wants one. */
+  readonly assertion?: Assertions | undefined
 }
 
 export interface GatewayOptions {
   readonly apis: readonly GuardedApi[]
-  /** Told of every verdict: `allowed`, or the guard's code. */
+  /** Who sent a request, as far as the proxies in front are to be believed. */
+  readonly callerOf: (request: IncomingMessage) => Caller
+  /** Monotonic, in milliseconds. */
+  readonly nowMs: () => number
+  /** How often an upstream that says how it is doing is asked; default 5 s. */
+  readonly healthEveryMs?: number
+  /** Told of every verdict: `allowed`, the guard's code, or the gateway's own. */
   readonly onVerdict: (api: Api, code: string) => void
   /** Told of a malfunction of the gateway itself; the caller gets 502. */
   readonly onMalfunction: (api: Api, error: unknown) => void
@@ -26,7 +42,8 @@ export interface GatewayOptions {
 export interface Gateway {
   /** The API that a request is for. @param host lower case, without port. @param path without query. */
   find(host: string, path: string): Route | undefined
-  handle(route: Route, request: IncomingMessage, response: ServerResponse): void
+  /** @param upgrade where the caller asks for another protocol; the response is then one on that connection */
+  handle(route: Route, request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): void
   close(): Promise<void>
 }
 
@@ -38,45 +55,58 @@ interface Route {
 
 interface Target {
   readonly guarded: GuardedApi
-  /** Opened at the first request. */
-  readonly upstream: () => Promise<Upstream>
+  /** Opened at the first request: at once from then on. */
+  readonly upstream: () => Upstream | Promise<Upstream>
+  /** What is refused before the guard is asked, so that it is not charged. */
+  readonly refusal: (request: IncomingMessage) => GatewayErrorCode | undefined
   readonly close: () => Promise<void>
   readonly basePath: string
   readonly stripped: ReadonlySet<string>
 }
 
-export function createGateway({ apis, onVerdict, onMalfunction }: GatewayOptions): Gateway {
-  const targets = apis.map(createTarget)
+/** One request, as far as it has come. */
+interface Passage {
+  readonly target: Target
+  readonly url: string
+  readonly caller: Caller
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly upgrade: Upgrade | undefined
+}
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const { apis, callerOf, nowMs, onVerdict, onMalfunction } = options
+  const targets = apis.map((guarded) => createTarget(guarded, options))
   const byHost = new Map(targets.flatMap((target) => target.guarded.api.hosts.map((host) => [host, target] as const)))
   const byPrefix = new Map(targets.map((target) => [target.guarded.api.prefix, target]))
   const longest = Math.max(0, ...[...byPrefix.keys()].map((prefix) => prefix.length))
+
+  const act = (passage: Passage, verdict: Verdict): void => {
+    const { target, response } = passage
+    onVerdict(target.guarded.api, verdict.allow ? 'allowed' : verdict.code)
+    if (!verdict.allow) return deny(verdict, response)
+    pass(passage, verdict, nowMs, (error) => onMalfunction(target.guarded.api, error))
+  }
   return {
     find(host, path) {
       const target = byHost.get(host)
       return target ? { target, prefixLength: 0 } : findByPrefix(byPrefix, longest, path)
     },
-    handle(route, request, response) {
-      if (hasTwoHosts(request.rawHeaders)) return answerGatewayError(response, 'repeated_host')
-      const { guarded } = route.target
-      const rest = (request.url ?? '/').slice(route.prefixLength)
-      const url = rest.startsWith('/') ? rest : `/${rest}`
-      const act = (verdict: Verdict): void => {
-        onVerdict(guarded.api, verdict.allow ? 'allowed' : verdict.code)
-        if (!verdict.allow) return deny(verdict, response)
-        pass(route.target, url, verdict, request, response).catch((error: unknown) => {
-          onMalfunction(guarded.api, error)
-          if (response.headersSent) response.destroy()
-          else answerGatewayError(response, 'upstream_unreachable')
-        })
+    handle({ target, prefixLength }, request, response, upgrade) {
+      const { api, guard } = target.guarded
+      const refused = target.refusal(request)
+      if (refused !== undefined) {
+        onVerdict(api, refused)
+        return answerGatewayError(response, refused)
       }
-      const decided = guarded.guard.check({
-        method: request.method ?? 'GET',
-        path: url,
-        headers: request.headers,
-        rawHeaders: request.rawHeaders,
-      })
-      if (decided instanceof Promise) void decided.then(act)
-      else act(decided)
+      const rest = (request.url ?? '/').slice(prefixLength)
+      const url = rest.startsWith('/') ? rest : `/${rest}`
+      const caller = callerOf(request)
+      const passage: Passage = { target, url, caller, request, response, upgrade }
+      const { method = 'GET', headers, rawHeaders } = request
+      const verdict = guard.check({ method, path: url, headers, rawHeaders, address: caller.address })
+      if (verdict instanceof Promise) void verdict.then((one) => act(passage, one))
+      else act(passage, verdict)
     },
     close: async () => {
       await Promise.all(targets.map((target) => target.close()))
@@ -84,24 +114,56 @@ export function createGateway({ apis, onVerdict, onMalfunction }: GatewayOptions
   }
 }
 
-function createTarget(guarded: GuardedApi): Target {
-  const { origin, pathname } = new URL(guarded.api.upstream)
-  let opening: Promise<Upstream> | undefined
-  const open = async (): Promise<Upstream> => (await import('./upstream.ts')).openUpstream(origin)
+function createTarget(guarded: GuardedApi, options: GatewayOptions): Target {
+  const { api, guard } = guarded
+  const { origin, pathname } = new URL(api.upstream)
+  const basePath = pathname.replace(/\/$/, '')
+  let opened: Upstream | Promise<Upstream> | undefined
+  const open = async (): Promise<Upstream> => {
+    try {
+      opened = (await import('./upstream.ts')).openUpstream(origin, api.timeout * 1000)
+      return opened
+    } catch (error) {
+      // The next request tries again.
+      opened = undefined
+      throw error
+    }
+  }
+  const upstream = (): Upstream | Promise<Upstream> => (opened ??= open())
+  const health = createHealth(api, basePath, upstream, options)
   return {
     guarded,
-    upstream: () => {
-      opening ??= open().catch((error: unknown) => {
-        // The next request tries again.
-        opening = undefined
-        throw error
-      })
-      return opening
+    upstream,
+    refusal(request) {
+      const { method, headers, rawHeaders } = request
+      if (hasTwoHosts(rawHeaders)) return 'repeated_host'
+      if (method === 'TRACE') return 'trace_refused'
+      const length = headers['content-length']
+      if (api.maxBodyBytes !== null && length !== undefined && Number(length) > api.maxBodyBytes) return 'body_too_large'
+      if (health?.isUnwell()) return 'upstream_unhealthy'
+      return opened !== undefined && 'isFull' in opened && opened.isFull() ? 'upstream_busy' : undefined
     },
-    close: async () => (await opening?.catch(() => undefined))?.close(),
-    basePath: pathname.replace(/\/$/, ''),
-    stripped: guarded.api.credentials === 'strip' ? new Set(guarded.guard.credentialHeaders) : new Set(),
+    close: async () => {
+      health?.close()
+      await (await opened)?.close()
+    },
+    basePath,
+    stripped: api.credentials === 'strip' ? new Set(guard.credentialHeaders) : new Set(),
   }
+}
+
+const MOST_HEALTH_MS = 5_000
+
+function createHealth(
+  { healthPath, timeout }: Api,
+  basePath: string,
+  upstream: Target['upstream'],
+  { nowMs, healthEveryMs }: GatewayOptions,
+): Health | undefined {
+  if (healthPath === null) return undefined
+  const within = Math.min(MOST_HEALTH_MS, timeout * 1000)
+  const ask = async (): Promise<boolean> => (await upstream()).isWell(basePath + healthPath, within)
+  return watchHealth({ ask, nowMs, ...(healthEveryMs !== undefined && { everyMs: healthEveryMs }) })
 }
 
 function findByPrefix(byPrefix: ReadonlyMap<string, Target>, longest: number, path: string): Route | undefined {
@@ -115,24 +177,47 @@ function findByPrefix(byPrefix: ReadonlyMap<string, Target>, longest: number, pa
   return undefined
 }
 
-async function pass(target: Target, url: string, verdict: Allow, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const read = readPath(url)
-  // The guard has read the same path and refused what is ambiguous; were it ever not so, nothing is forwarded.
-  if ('problem' in read) return answerGatewayError(response, 'upstream_unreachable')
-  const fields = forwardedFields(request.rawHeaders, request.headers.connection, target.stripped)
-  for (const [name, value] of Object.entries(identityHeaders(verdict.principal))) fields.push(name, value)
-  addForwarded(fields, request)
-  const path = target.basePath + read.path + read.query
-  const upstream = await target.upstream()
-  const failed = await upstream.forward(request, response, { path, fields, answerHeaders: verdict.headers })
-  if (failed) answerGatewayError(response, failed)
+function pass(passage: Passage, verdict: Allow, nowMs: () => number, onMalfunction: (error: unknown) => void): void {
+  const { target, request, response, upgrade } = passage
+  const { maxBodyBytes, timeout, retries } = target.guarded.api
+  const began = nowMs()
+  const order = { request, response, upgrade, answerHeaders: verdict.headers, maxBodyBytes, timeoutMs: timeout * 1000, retries }
+  // From here on it is the exchange that ends once, whatever happens.
+  const exchange = new Exchange(order, (status, bytesIn, bytesOut) =>
+    verdict.done?.({ status, bytesIn, bytesOut, milliseconds: nowMs() - began }),
+  )
+  const malfunction = (error: unknown): void => {
+    onMalfunction(error)
+    exchange.fail('upstream_unreachable')
+  }
+  const start = (upstream: Upstream, identity: readonly string[]): void => {
+    const path = pathOf(passage)
+    // The guard has read the same path and refused what is ambiguous; were it ever not so, nothing is forwarded.
+    if (path === undefined) exchange.fail('upstream_unreachable')
+    else exchange.start(upstream, { path, fields: fieldsOf(passage, identity) })
+  }
+  try {
+    const upstream = target.upstream()
+    const identity = identityFields(target, verdict.principal)
+    if (!(upstream instanceof Promise || identity instanceof Promise)) return start(upstream, identity)
+    Promise.all([upstream, identity])
+      .then(([one, fields]) => start(one, fields))
+      .catch(malfunction)
+  } catch (error) {
+    malfunction(error)
+  }
 }
 
-/** What the upstream may know of the connection; the caller's own word on it was taken away. */
-function addForwarded(fields: string[], request: IncomingMessage): void {
-  const address = request.socket.remoteAddress ?? ''
-  fields.push('x-forwarded-for', address, 'x-forwarded-proto', 'encrypted' in request.socket ? 'https' : 'http')
-  if (request.headers.host !== undefined) fields.push('x-forwarded-host', request.headers.host)
+function pathOf({ target, url }: Passage): string | undefined {
+  const read = readPath(url)
+  return 'problem' in read ? undefined : target.basePath + read.path + read.query
+}
+
+function fieldsOf({ target, caller, request }: Passage, identity: readonly string[]): string[] {
+  const fields = forwardedFields(request.rawHeaders, request.headers.connection, target.stripped)
+  for (const one of identity) fields.push(one)
+  addForwarded(fields, caller, request.headers.host)
+  return fields
 }
 
 function deny(verdict: Deny, response: ServerResponse): void {

@@ -1,71 +1,48 @@
-// One upstream: a pool of connections, and an admitted request through it and back, streamed both ways.
+// One upstream: a pool of connections, and the count of what is under way on them.
 // The only file that knows undici; loaded with the first request, so that a process that only issues does without it.
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { errors, Pool } from 'undici'
-import type { GatewayErrorCode } from './errors.ts'
-import { answerFields } from './fields.ts'
-
-export interface Forwarding {
-  /** Path and query at the upstream. */
-  readonly path: string
-  /** `[name, value, name, value ...]` */
-  readonly fields: string[]
-  /** Added to the answer. */
-  readonly answerHeaders: Readonly<Record<string, string>>
-}
+import type { Dispatcher } from 'undici'
+import { Pool } from 'undici'
 
 export interface Upstream {
-  /** Resolves when the answer has left or broke off; with a code if nothing of it had left yet. */
-  forward(request: IncomingMessage, response: ServerResponse, to: Forwarding): Promise<GatewayErrorCode | undefined>
+  /** The handler is told of its end exactly once, and then calls `release`. */
+  readonly dispatch: (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => void
+  readonly release: () => void
+  /** Every connection is taken: what comes now waits for one. */
+  readonly isCrowded: () => boolean
+  /** So many wait that the next is better told to come again. */
+  readonly isFull: () => boolean
+  /** Whether a GET is answered with 2xx or 3xx, on a connection of its own: a busy upstream may be well. */
+  readonly isWell: (path: string, timeoutMs: number) => Promise<boolean>
   /** Resolves when what is under way has ended. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 const CONNECTIONS = 256
-const ANSWER_TIMEOUT_MS = 60_000
+const MOST_WAITING = 1024
 const CONNECT_TIMEOUT_MS = 5_000
 
-/** @param origin `http://127.0.0.1:9000` */
-export function openUpstream(origin: string): Upstream {
-  const pool = new Pool(origin, {
-    connections: CONNECTIONS,
-    headersTimeout: ANSWER_TIMEOUT_MS,
-    bodyTimeout: ANSWER_TIMEOUT_MS,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-  })
-  return { forward: (request, response, to) => forward(pool, request, response, to), close: () => pool.close() }
-}
-
-async function forward(
-  pool: Pool,
-  request: IncomingMessage,
-  response: ServerResponse,
-  { path, fields, answerHeaders }: Forwarding,
-): Promise<GatewayErrorCode | undefined> {
-  const gone = new AbortController()
-  response.once('close', () => {
-    if (!response.writableFinished) gone.abort()
-  })
-  const body = hasBody(request) ? request : null
-  try {
-    await pool.stream({ method: request.method ?? 'GET', path, headers: fields, body, signal: gone.signal }, ({ statusCode, headers }) =>
-      response.writeHead(statusCode, { ...answerFields(headers), ...answerHeaders }),
-    )
-    return undefined
-  } catch (error) {
-    if (!response.headersSent && !response.destroyed) return codeOf(error)
-    response.destroy()
-    return undefined
+/** @param origin `http://127.0.0.1:9000`. @param timeoutMs until an answer begins, and between two pieces of it */
+export function openUpstream(origin: string, timeoutMs: number): Upstream {
+  const times = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs, connect: { timeout: Math.min(CONNECT_TIMEOUT_MS, timeoutMs) } }
+  const pool = new Pool(origin, { connections: CONNECTIONS, ...times })
+  let probe: Pool | undefined
+  let underWay = 0
+  return {
+    dispatch(options, handler) {
+      underWay += 1
+      pool.dispatch(options, handler)
+    },
+    release: () => (underWay -= 1),
+    isCrowded: () => underWay >= CONNECTIONS,
+    isFull: () => underWay >= CONNECTIONS + MOST_WAITING,
+    async isWell(path, within) {
+      probe ??= new Pool(origin, { connections: 1, ...times })
+      const { statusCode, body } = await probe.request({ method: 'GET', path, signal: AbortSignal.timeout(within) })
+      await body.dump()
+      return statusCode >= 200 && statusCode < 400
+    },
+    close: async () => {
+      await Promise.all([pool.close(), probe?.destroy()])
+    },
   }
-}
-
-function hasBody(request: IncomingMessage): boolean {
-  const length = request.headers['content-length']
-  return request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
-}
-
-function codeOf(error: unknown): GatewayErrorCode {
-  const late =
-    error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError || error instanceof errors.ConnectTimeoutError
-  return late ? 'upstream_timeout' : 'upstream_unreachable'
 }

@@ -1,7 +1,7 @@
 // Buckets of sliding rates by name, in memory, never more than so many: what is full is forgotten, and what owes most is kept longest.
-// Owns who is forgotten when there is no room (docs/decisions/0011); the arithmetic is model/rate.ts.
-import type { Arrival } from '../model/rate.ts'
-import { isIdle, UNTOUCHED } from '../model/rate.ts'
+// Owns who is forgotten when there is no room (docs/decisions/0011); the arithmetic is @countersign/protocol/oauth/sliding_rate.
+import type { Arrival } from '@countersign/protocol/oauth/sliding_rate'
+import { isIdle, UNTOUCHED } from '@countersign/protocol/oauth/sliding_rate'
 
 export interface BucketTable {
   arrival(key: string): Arrival

@@ -9,8 +9,10 @@ import type { Directory } from './directory.ts'
 import type { KeyRing } from './keys/key_ring.ts'
 import type { SigningQueue } from './mint/signing_queue.ts'
 import type { Random } from './random.ts'
+import type { RevocationFeed } from './revocation_feed.ts'
 import type { RevocationList } from './revocation_list.ts'
 import type { SecretUses } from './secret_uses.ts'
+import type { StreamedResponse } from './streamed_response.ts'
 import type { Throttle } from './throttle.ts'
 import type { TrustedKeys } from './trusted_keys.ts'
 
@@ -25,6 +27,7 @@ export interface Issuance {
   readonly ledger: Ledger
   readonly directory: Directory
   readonly revocations: RevocationList
+  readonly feed: RevocationFeed
   readonly signing: SigningQueue
   readonly passwords: Passwords
   readonly throttle: Throttle
@@ -67,5 +70,5 @@ export interface Endpoint {
   readonly methods: readonly string[]
   /** Parameters in the URL are refused unless this is true: credentials never travel there. */
   readonly query: boolean
-  readonly answer: (context: RealmContext, dialect: CompiledDialect, request: EndpointRequest) => Promise<WireResponse>
+  readonly answer: (context: RealmContext, dialect: CompiledDialect, request: EndpointRequest) => Promise<WireResponse | StreamedResponse>
 }

@@ -30,7 +30,9 @@ export async function findAccessToken(context: RealmContext, text: string): Prom
   const claims = text.split('.').length === 3 ? await readJwtClaims(context, text) : await readOpaqueClaims(context, text)
   const clientId = claims && clientOf(claims)
   if (!claims || clientId === undefined) return undefined
-  if (context.revocations.isRevoked(context.realm.id, textOf(claims['jti']), textOf(claims['sid']))) return undefined
+  const { jti, sid, iat } = claims
+  const issuedAt = typeof iat === 'number' ? iat : undefined
+  if (context.revocations.isRevoked(context.realm.id, textOf(jti), textOf(sid), clientId, issuedAt)) return undefined
   return { kind: 'access_token', clientId, claims }
 }
 

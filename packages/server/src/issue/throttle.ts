@@ -1,8 +1,8 @@
 // Throttles of the token endpoint: each client's rate, wrong client secrets, password attempts. In memory and bounded; docs/decisions/0011
-// says what they hold off and what they do not. Owns the numbers; the arithmetic is model/rate.ts, and who answers what is the caller's.
+// says what they hold off and what they do not. Owns the numbers; the arithmetic is @countersign/protocol/oauth/sliding_rate, and who answers what is the caller's.
 import { hash } from 'node:crypto'
+import { draw, giveBack } from '@countersign/protocol/oauth/sliding_rate'
 import type { Rate } from '../model/plan.ts'
-import { draw, giveBack } from '../model/rate.ts'
 import type { BucketTable } from './bucket_table.ts'
 import { createBucketTable } from './bucket_table.ts'
 import { createFamiliarAddresses } from './familiar_addresses.ts'

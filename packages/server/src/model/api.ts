@@ -7,6 +7,8 @@ interface ApiRoute {
   readonly path: string
   /** All of them are needed. */
   readonly scopes: readonly string[]
+  /** Units that a request costs of the client's plan; 0: nothing, and it is counted all the same. */
+  readonly cost: number
 }
 
 export interface Api {
@@ -27,4 +29,21 @@ export interface Api {
   readonly otherwise: 'authenticated' | 'deny'
   /** `Authorization` and its like at the upstream: as the caller sent them, or taken away. */
   readonly credentials: 'pass' | 'strip'
+  /** A JWT about the caller, signed with the realm's key, for an upstream that wants to know it was not bypassed: header `x-countersign-assertion`. */
+  readonly assertion: boolean
+  /** Bytes of a request body at most; null: as long as it comes. */
+  readonly maxBodyBytes: number | null
+  /** Seconds: until the upstream's answer begins, and between two pieces of it. */
+  readonly timeout: number
+  /** How often an idempotent request is tried again at the upstream, as long as nothing of an answer has come. */
+  readonly retries: number
+  /** Path that is asked each few seconds whether the upstream is well; null: it is taken to be. */
+  readonly healthPath: string | null
+  /** Whether a proxy may ask about each request and pass it on itself (gateway/forward_auth.ts); null: none may. */
+  readonly forwardAuth: ForwardAuth | null
+}
+
+export interface ForwardAuth {
+  /** `sha256:<base64url>` of what an asking proxy shows in a header; null: it is known by its address, one of the trusted proxies'. */
+  readonly secretHash: string | null
 }

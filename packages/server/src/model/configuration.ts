@@ -20,6 +20,8 @@ export interface ListenSettings {
   readonly managementPort: number
   /** Origin under which the public listener is reached, without a slash at its end; issuers and links are built on it. */
   readonly publicUrl: string
+  /** Addresses and CIDR blocks of proxies in front: what they say of their caller's address is believed. */
+  readonly trustedProxies: readonly string[]
 }
 
 interface AuditSettings {

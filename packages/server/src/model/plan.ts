@@ -17,7 +17,7 @@ export interface Quota {
   readonly warnAt: readonly number[]
 }
 
-/** How often the token endpoint may be asked: a sliding rate (model/rate.ts). A token served again costs a tenth of a fresh one. */
+/** How often the token endpoint may be asked: a sliding rate (protocol/oauth/sliding_rate.ts). A token served again costs a tenth of a fresh one. */
 export interface Rate {
   /** Fresh tokens in `seconds`, spread evenly. */
   readonly limit: number
@@ -26,11 +26,27 @@ export interface Rate {
   readonly burst: number
 }
 
+/** What a client may send to the guarded APIs of its realm. All parts hold at once. Units are requests, times the route's cost. */
+export interface RequestPlan {
+  /** Sliding rates: several at once, `10 a second` beside `300 a minute`. In memory. */
+  readonly rates: readonly Rate[]
+  /** Calendar volumes, by day and by month. In the ledger, exact. */
+  readonly volumes: readonly Quota[]
+  /** Requests under way at once; null: as many as come. */
+  readonly concurrency: number | null
+  /** `warn`: a rate or concurrency that is exceeded is told and passes; each volume has a mode of its own. */
+  readonly mode: 'enforce' | 'warn'
+  /** What a request gets while the ledger cannot be reached: 503, or its way without being counted. */
+  readonly withoutLedger: 'deny' | 'allow'
+}
+
 export interface Plan {
   /** Fresh access tokens; null: as many as asked for. */
   readonly tokens: Quota | null
   /** null: as often as wished. */
   readonly rate: Rate | null
+  /** null: as many requests as wished; they are counted all the same. */
+  readonly requests: RequestPlan | null
 }
 
 /** Whether the same request gets the token it already has. */

@@ -1,6 +1,11 @@
-// What an operator may conclude from the uses of a client's secrets: which of them nobody needs any more. Owns no clock.
-import type { ClientSecret } from './client.ts'
-import type { SecretUse } from './secret_use.ts'
+// What an operator may conclude from the uses of a client's secrets, or API keys: which of them nobody needs any more. Owns no clock.
+
+/** A secret or an API key. Times in epoch seconds. */
+export interface Judged {
+  readonly id: string
+  readonly createdAt: number
+  readonly expiresAt: number | null
+}
 
 export type SecretVerdict =
   | 'in use'
@@ -16,9 +21,9 @@ const IDLE = 86_400
 
 /** @param secrets all of the client, this one too. @param uses of these secrets. @param now epoch seconds */
 export function secretVerdict(
-  secret: ClientSecret,
-  secrets: readonly ClientSecret[],
-  uses: ReadonlyMap<string, SecretUse>,
+  secret: Judged,
+  secrets: readonly Judged[],
+  uses: ReadonlyMap<string, { readonly lastUsedAt: number }>,
   now: number,
 ): SecretVerdict {
   if (!isLive(secret, now)) return 'ended'
@@ -32,6 +37,6 @@ export function secretVerdict(
 }
 
 /** Whether a secret still opens anything. @param now epoch seconds */
-export function isLive({ expiresAt }: ClientSecret, now: number): boolean {
+export function isLive<Credential extends Pick<Judged, 'expiresAt'>>({ expiresAt }: Credential, now: number): boolean {
   return expiresAt === null || now < expiresAt
 }

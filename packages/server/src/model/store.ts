@@ -9,9 +9,11 @@
 // - Times are epoch seconds given by the caller: an adapter never asks a clock.
 // - When the database cannot be reached or written, every method rejects with StoreUnavailable.
 import type { ApiKey } from './api_key.ts'
+import type { ApiKeyUse } from './api_key_use.ts'
 import type { Act, Audit, AuditEntry } from './audit.ts'
 import type { Client, ClientSecret } from './client.ts'
 import type { Issuing } from './issuing.ts'
+import type { Metering } from './metering.ts'
 import type { Realm } from './realm.ts'
 import type { SecretUse } from './secret_use.ts'
 import type { SigningKey } from './signing_key.ts'
@@ -37,7 +39,10 @@ export interface ClientStore {
   find(realmId: string, clientId: string): Promise<Client | undefined>
   /** Up to `limit` clients of the realm with a client id after `after` (exclusive; '' for the first page), by client id. */
   list(realmId: string, after: string, limit: number): Promise<Client[]>
-  /** Inserts or replaces, secrets included. */
+  /**
+   * Inserts or replaces, secrets included. What a command decided meanwhile stays: a secret ends no later than it does already, and one that
+   * a command made and `client` does not name is kept, behind the others.
+   */
   put(client: Client, act: Act): Promise<void>
   /** Removes the client, its secrets and its API keys. */
   remove(realmId: string, clientId: string, act: Act): Promise<void>
@@ -81,8 +86,20 @@ export interface ApiKeyStore {
   findByHash(realmId: string, hash: string): Promise<ApiKey | undefined>
   /** Keys of one client, by id. */
   list(realmId: string, clientId: string): Promise<ApiKey[]>
+  /** Inserts or replaces. A key that was given an end by `end` or `rotate` ends no later, whatever `key` says. */
   put(key: ApiKey, act: Act): Promise<void>
   remove(realmId: string, id: string, act: Act): Promise<void>
+  /**
+   * Adds `key`, and lets every other key of its client that lives longer end at `othersEndAt`, in one transaction. False if the client is
+   * unknown, or the realm has a key of that id or hash.
+   */
+  rotate(realmId: string, key: ApiKey, othersEndAt: number, act: Act): Promise<boolean>
+  /** Ends one at `expiresAt`; false if it is unknown or ends sooner. */
+  end(realmId: string, id: string, expiresAt: number, act: Act): Promise<boolean>
+  /** Adds counts, and keeps the later of two times with its address. Unknown keys are left out. No change of configuration. */
+  noteUse(uses: readonly ApiKeyUse[]): Promise<void>
+  /** Of one client's keys, by id; none for a key that was never used. */
+  uses(realmId: string, clientId: string): Promise<readonly ApiKeyUse[]>
 }
 
 export interface SigningKeyStore {
@@ -138,9 +155,13 @@ export interface Store {
   readonly replays: ReplayStore
   readonly issuing: Issuing
   readonly audit: Audit
+  readonly metering: Metering
   /** Rises in the same transaction as every change of a realm, client, user, API key or signing key: caches ask it. */
   revision(): Promise<number>
-  /** Forgets what expired before `now` (tokens, families without tokens, revocations, slots, one-time names, secrets 30 days after); rows removed. */
+  /**
+   * Forgets what expired before `now` (tokens, families without tokens, revocations, slots, one-time names; secrets and API keys that a
+   * command made 30 days after); rows removed.
+   */
   sweep(now: number): Promise<number>
   /** Resolves if a write would succeed now. */
   ready(): Promise<void>

@@ -1,4 +1,5 @@
 // What the issuer must remember of tokens: refresh tokens and their families, opaque access tokens, revocations.
+import { MAX_ACCESS_TOKEN_LIFETIME } from './realm.ts'
 
 /** One refresh token; all that stem from one authorization share a family, and die together. */
 export interface RefreshToken {
@@ -76,19 +77,29 @@ export function writeTokenId(credential: string | null, id: string): string {
   return credential === null ? id : `${credential}.${id}`
 }
 
-/** Id of the secret that the token was minted by, if its `jti` names one. */
-export function credentialOf(jti: string): string | undefined {
-  const dot = jti.lastIndexOf('.')
-  return dot < 0 ? undefined : jti.slice(0, dot)
-}
-
-/** One revoked thing: a single token by `jti`, all access tokens of a refresh family by its id, or all that a secret minted by the secret's. */
+/**
+ * One revoked thing: a single token by `jti`, all access tokens of a refresh family by its id, all that a secret minted by the secret's, or all
+ * that a client was issued until `issuedUntil`.
+ */
 export interface Revocation {
   readonly realmId: string
-  readonly kind: 'jti' | 'family' | 'credential'
+  readonly kind: 'jti' | 'family' | 'credential' | 'client'
   readonly value: string
   /** Epoch seconds after which nothing it names can be alive, so that it may be forgotten. */
   readonly expiresAt: number
+}
+
+/** A server may issue so long after a client was switched off, until it reads of it. Seconds. */
+const UNREAD = 1
+
+/** Kills what a client has been issued by now; what it is issued once it is switched on again lives. @param now epoch seconds */
+export function clientRevocation(realmId: string, clientId: string, now: number): Revocation {
+  return { realmId, kind: 'client', value: clientId, expiresAt: now + UNREAD + MAX_ACCESS_TOKEN_LIFETIME }
+}
+
+/** The latest `iat` that a revocation of a client reaches: it is kept exactly as long as what was issued then may live. */
+export function issuedUntil({ expiresAt }: Revocation): number {
+  return expiresAt - MAX_ACCESS_TOKEN_LIFETIME
 }
 
 export interface NumberedRevocation extends Revocation {

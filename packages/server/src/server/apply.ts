@@ -2,6 +2,7 @@
 // stays as it is. A realm that is no longer configured is not served, but its keys and tokens stay: an omission must not destroy them.
 // docs/decisions/0007.
 import { isDeepStrictEqual } from 'node:util'
+import { idOf } from '../config/client_auth.ts'
 import type { ApiKey } from '../model/api_key.ts'
 import type { Act } from '../model/audit.ts'
 import type { Client, ClientSecret } from '../model/client.ts'
@@ -12,7 +13,7 @@ const PAGE = 500
 
 /**
  * One transaction a noun, none for what is there already, so that a start without a change writes nothing.
- * @returns a sentence for the operator for each configured secret that a command gave an end
+ * @returns a sentence for the operator for each configured secret and API key that a command gave an end
  */
 export async function applyConfiguration(
   store: Pick<Store, 'realms' | 'clients' | 'users' | 'apiKeys'>,
@@ -50,8 +51,8 @@ async function applyRealm(store: Configured, { realm, clients, users, apiKeys }:
       if (!isDeepStrictEqual(await store.users.find(id, user.id), user)) await store.users.put(user, act)
     }),
   )
-  await Promise.all(apiKeys.map((key) => applyApiKey(store, key, act)))
-  return sentences.flat()
+  const ofKeys = await Promise.all(apiKeys.map((key) => applyApiKey(store, key, act)))
+  return [...sentences, ...ofKeys].flat()
 }
 
 /** @param list one page of the realm's nouns after a name, by name. */
@@ -70,22 +71,48 @@ async function removeOthers<Noun>(
   } while (page.length === PAGE)
 }
 
-/** Its API keys that are configured no more go too; those of clients that a command made are left alone. */
+/** Its API keys that are configured no more go too; those of clients that a command made are left alone, and those that a command made. */
 async function applyClient(store: Configured, configured: Client, apiKeys: readonly ApiKey[], act: Act): Promise<string[]> {
   const { realmId, clientId } = configured
   const stored = await store.clients.find(realmId, clientId)
   const secrets = configured.secrets.map((secret) => asStored(secret, stored?.secrets ?? [], act.at))
   const client = { ...configured, secrets: [...secrets, ...surviving(configured.secrets, stored?.secrets ?? [])] }
   if (!isDeepStrictEqual(stored, client)) await store.clients.put(client, act)
-  const kept = new Set(apiKeys.filter((key) => key.clientId === clientId).map((key) => key.id))
-  for (const key of await store.apiKeys.list(realmId, clientId)) if (!kept.has(key.id)) await store.apiKeys.remove(realmId, key.id, act)
-  return secrets.flatMap((secret) => endedSentence(secret, client, act.at))
+  const hashes = new Set(apiKeys.map((key) => key.hash))
+  for (const key of await store.apiKeys.list(realmId, clientId)) {
+    if (hashes.has(key.hash) || key.origin === 'command') continue
+    // What a command ended is a command's from now on, as with secrets: until it is forgotten no older configuration brings it back.
+    if (key.endedAt === null) await store.apiKeys.remove(realmId, key.id, act)
+    else await store.apiKeys.put({ ...key, origin: 'command' }, act)
+  }
+  return secrets.flatMap((secret) => endedSentence('secret', secret, secret.expiresAt, client, act.at))
 }
 
-async function applyApiKey({ apiKeys }: Configured, key: ApiKey, act: Act): Promise<void> {
-  const stored = await apiKeys.findByHash(key.realmId, key.hash)
-  const dated = { ...key, createdAt: stored === undefined || stored.createdAt === 0 ? act.at : stored.createdAt }
-  if (!isDeepStrictEqual(stored, dated)) await apiKeys.put(dated, act)
+async function applyApiKey({ apiKeys }: Configured, configured: ApiKey, act: Act): Promise<string[]> {
+  const stored = await apiKeys.findByHash(configured.realmId, configured.hash)
+  const key = asStoredKey(configured, stored, act.at)
+  // It is called otherwise now. Two keys of one hash there may not be.
+  if (stored !== undefined && stored.id !== key.id) await apiKeys.remove(stored.realmId, stored.id, act)
+  if (!isDeepStrictEqual(stored, key)) await apiKeys.put(key, act)
+  return endedSentence('API key', key, key.endedAt, key, act.at)
+}
+
+/** A configured key with what the store knows of it. Where the operator gave it no name it keeps the one it had, which stands in the key itself. */
+function asStoredKey(configured: ApiKey, stored: ApiKey | undefined, now: number): ApiKey {
+  if (stored === undefined) return { ...configured, createdAt: now }
+  const unnamed = configured.id === idOf('key', configured.hash)
+  const id = unnamed ? stored.id : configured.id
+  const ends = stored.origin === 'command' ? [stored.endedAt, stored.expiresAt] : [stored.endedAt]
+  const endedAt = earliest(ends.filter((end) => end !== null))
+  return {
+    ...configured,
+    id,
+    displayName: unnamed && configured.displayName === configured.id ? stored.displayName : configured.displayName,
+    // A database of the first release has 0, which was no time.
+    createdAt: stored.createdAt === 0 ? now : stored.createdAt,
+    endedAt,
+    expiresAt: earliest([endedAt, configured.expiresAt].filter((end) => end !== null)),
+  }
 }
 
 /**
@@ -123,8 +150,14 @@ function earliest(times: readonly number[]): number | null {
   return times.length === 0 ? null : Math.min(...times)
 }
 
-function endedSentence({ id, expiresAt }: ClientSecret, { clientId, realmId }: Client, now: number): string[] {
-  if (expiresAt === null) return []
-  const ended = expiresAt <= now ? 'was ended by a command' : `ends at ${new Date(expiresAt * 1000).toISOString()} by a command`
-  return [`Client ${clientId} of realm ${realmId}: its configured secret ${id} ${ended}: take it out of the configuration.`]
+function endedSentence(
+  kind: 'secret' | 'API key',
+  { id }: { readonly id: string },
+  end: number | null,
+  { clientId, realmId }: Pick<Client, 'clientId' | 'realmId'>,
+  now: number,
+): string[] {
+  if (end === null) return []
+  const ended = end <= now ? 'was ended by a command' : `ends at ${new Date(end * 1000).toISOString()} by a command`
+  return [`Client ${clientId} of realm ${realmId}: its configured ${kind} ${id} ${ended}: take it out of the configuration.`]
 }

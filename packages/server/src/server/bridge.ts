@@ -3,28 +3,31 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HeaderFields, WireResponse } from '@countersign/protocol/dialect/message'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import { MAX_BODY_BYTES } from '@countersign/protocol/oauth/parameters'
+import type { Caller } from '../gateway/forwarded.ts'
 import type { EndpointRequest } from '../issue/context.ts'
+import type { StreamedResponse } from '../issue/streamed_response.ts'
 import { readBody } from './body.ts'
 import type { Mounted, MountTable } from './mount_table.ts'
 import type { Report } from './refusal.ts'
 import { refusalOf } from './refusal.ts'
+import { stream } from './stream.ts'
 import { hostOf, splitUrl } from './target.ts'
 
 /** Answers a request for a realm's endpoint, and every other with 404. */
 export type Bridge = (request: IncomingMessage, response: ServerResponse) => void
 
-/** @param table asked at each request, so that realms can change. */
-export function createBridge(table: () => MountTable, report: Report): Bridge {
+/** @param table asked at each request, so that realms can change. @param callerOf whom a request comes from, proxies seen through */
+export function createBridge(table: () => MountTable, report: Report, callerOf: (request: IncomingMessage) => Caller): Bridge {
   return (request, response) => {
     const { path, query } = splitUrl(request.url ?? '/')
     const mounted = table().find(hostOf(request.headers.host), path)
     if (!mounted) return send(response, path === '/' ? welcome() : notFound())
     if (!allows(mounted, request.method)) return send(response, methodNotAllowed(mounted))
     if (request.method !== 'POST')
-      return void answer(mounted, { request, path, query, body: NO_BODY }, report).then((one) => send(response, one))
+      return void answer(mounted, { request, path, query, body: NO_BODY, callerOf }, report).then((one) => send(response, one))
     readBody(request, MAX_BODY_BYTES, (body) => {
       if (body === undefined) return send(response, tooLarge(mounted), 'close')
-      void answer(mounted, { request, path, query, body }, report).then((one) => send(response, one))
+      void answer(mounted, { request, path, query, body, callerOf }, report).then((one) => send(response, one))
     })
   }
 }
@@ -37,15 +40,18 @@ interface Received {
   /** Whether the URL has one. */
   readonly query: boolean
   readonly body: Uint8Array
+  readonly callerOf: (request: IncomingMessage) => Caller
 }
 
-function send(response: ServerResponse, { status, headers, body }: WireResponse, connection?: 'close'): void {
+function send(response: ServerResponse, one: WireResponse | StreamedResponse, connection?: 'close'): void {
+  if ('begin' in one) return stream(response, one)
+  const { status, headers, body } = one
   const length = status === 204 ? {} : { 'content-length': Buffer.byteLength(body) }
   response.writeHead(status, { ...headers, ...length, ...(connection && { connection }) }).end(body)
 }
 
 /** Never rejects: what goes wrong becomes the dialect's refusal. */
-async function answer(mounted: Mounted, received: Received, report: Report): Promise<WireResponse> {
+async function answer(mounted: Mounted, received: Received, report: Report): Promise<WireResponse | StreamedResponse> {
   const { context, dialect, endpoint } = mounted
   try {
     refuseTwice(received.request.rawHeaders)
@@ -62,10 +68,10 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 const MAX_USER_AGENT = 200
 
-function wireRequest({ request, path, body }: Received): EndpointRequest {
+function wireRequest({ request, path, body, callerOf }: Received): EndpointRequest {
   // Node gives lists for set-cookie only, which no request has.
   const headers = request.headers as HeaderFields
-  const caller = { address: request.socket.remoteAddress ?? '', userAgent: (headers['user-agent'] ?? '').slice(0, MAX_USER_AGENT) }
+  const caller = { address: callerOf(request).address, userAgent: (headers['user-agent'] ?? '').slice(0, MAX_USER_AGENT) }
   return { method: request.method ?? 'GET', path, headers, body: textOf(body), caller }
 }
 

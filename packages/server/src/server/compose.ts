@@ -1,52 +1,49 @@
 // The composition root: from a configuration to a running server, and back to nothing. What lower rooms use of clock and randomness is
 // handed in here.
-import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { ConfigError } from '../config/error.ts'
 import { originOf } from '../config/url.ts'
+import type { Upgrade } from '../gateway/exchange.ts'
+import type { ForwardAuth } from '../gateway/forward_auth.ts'
+import { createForwardAuth } from '../gateway/forward_auth.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { createGateway } from '../gateway/gateway.ts'
+import { createRefusalAudit } from '../gateway/refusal_audit.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
-import { Directory } from '../issue/directory.ts'
 import { checkSeals } from '../issue/keys/key_ring.ts'
 import { SealError } from '../issue/keys/seal.ts'
-import { SigningQueue } from '../issue/mint/signing_queue.ts'
-import { verifyPassword } from '../issue/password.ts'
-import { RevocationList } from '../issue/revocation_list.ts'
-import { createSecretUses } from '../issue/secret_uses.ts'
-import { createThrottle } from '../issue/throttle.ts'
-import { createTrustedKeys } from '../issue/trusted_keys.ts'
+import type { Api } from '../model/api.ts'
 import type { Configuration } from '../model/configuration.ts'
-import type { Ledger } from '../model/ledger.ts'
 import type { Store } from '../model/store.ts'
 import { openSqlite } from '../store/adapters/sqlite.ts'
 import { sqlStore } from '../store/sql_store.ts'
 import { sqlLedger } from '../store/tables/ledger.ts'
+import type { ApiUsage } from './api_usage.ts'
+import { createApiUsage } from './api_usage.ts'
 import { applyConfiguration } from './apply.ts'
+import { createClientAddress } from './client_address.ts'
+import type { Surroundings } from './issuance.ts'
+import { createIssuance, milliseconds } from './issuance.ts'
 import { createManagement } from './management.ts'
 import type { Metrics } from './metrics.ts'
 import { createMetrics } from './metrics.ts'
 import type { MountTable } from './mount_table.ts'
 import { createMountTable } from './mount_table.ts'
+import { reportToStderr } from './operator_log.ts'
 import { createPublicListener, drain } from './public_listener.ts'
 import { createGuardedApi, createRealmContext } from './realms.ts'
 import type { Report } from './refusal.ts'
 import { hostOf, splitUrl } from './target.ts'
 import { startTasks } from './tasks.ts'
 
-export interface ServeOptions {
+export interface ServeOptions extends Surroundings {
   /** The configuration for the ports that were found at listening. */
   readonly atPorts: (port: number, managementPort: number) => Configuration
   /** The operator's log; default: one JSON line on stderr. */
   readonly report?: Report
-  /** Epoch seconds, whole; default: the system's clock. */
-  readonly now?: () => number
-  /** Where sentences go that the operator may want to know, and that are no errors; default: one JSON line on stderr. */
-  readonly notice?: (sentence: string) => void
 }
 
 export interface RunningServer {
@@ -73,9 +70,11 @@ export async function startServer(configuration: Configuration, options: ServeOp
   const metrics = createMetrics()
   let state: State | undefined
   let closing = false
+  const clientAddress = createClientAddress(configuration.listen.trustedProxies)
   const listener = createPublicListener({
     mountTable: () => state?.table ?? NOTHING_MOUNTED,
-    gateway: (request, response) => (state ? takeForGateway(state, request, response) : answerStarting(response)),
+    gateway: (request, response, upgrade) => (state ? takeForGateway(state, request, response, upgrade) : answerStarting(response)),
+    callerOf: clientAddress.callerOf,
     report,
   })
   const management = createManagement({
@@ -89,13 +88,21 @@ export async function startServer(configuration: Configuration, options: ServeOp
     const ended = await applyConfiguration(store, settled.realms, { at: issuance.now(), by: 'configuration' })
     for (const sentence of ended) issuance.notice(sentence)
     await Promise.all([issuance.directory.refresh(), issuance.revocations.refresh(issuance.now())])
-    const made = createState(settled, issuance, metrics, report)
+    const made = createState(settled, issuance, metrics, report, milliseconds(options))
     state = made
     void makeKeys(made.contexts, (error, what) => closing || report(error, what))
     const { contexts, forget } = made
-    const stopTasks = startTasks({ issuance, contexts, report, keepSeconds: settled.audit.keepSeconds, onKeysChanged: forget })
+    const stopTasks = startTasks({
+      issuance,
+      contexts,
+      usage: made.usage,
+      report,
+      keepSeconds: settled.audit.keepSeconds,
+      onKeysChanged: forget,
+    })
     return running(settled, [listener, management], async () => {
       closing = true
+      issuance.feed.close()
       await Promise.all([drain(listener, issuance.notice), closeServer(management)])
       // Last: answers in flight were still using secrets.
       await stopTasks()
@@ -113,63 +120,59 @@ interface State {
   readonly contexts: readonly RealmContext[]
   readonly table: MountTable
   readonly gateway: Gateway
+  readonly forwardAuth: ForwardAuth
+  readonly usage: ApiUsage
   /** What the guards have verified is verified anew. */
   readonly forget: () => void
 }
 
+/** From here a proxy may ask about requests; what it passes on is not believed for that alone. */
+const THIS_MACHINE = ['127.0.0.0/8', '::1']
+
 const NOTHING_MOUNTED: MountTable = { find: () => undefined }
 
-function createIssuance(store: Store, ledger: Ledger, { masterKey, audit }: Configuration, options: ServeOptions): Issuance {
-  const { notice = noticeToStderr, now = systemSeconds } = options
-  return {
-    store,
-    ledger,
-    notice,
-    masterKey,
-    auditTokens: audit.tokens,
-    throttle: createThrottle({ nowMs: options.now ? () => now() * 1000 : Date.now }),
-    secretUses: createSecretUses(store.secrets),
-    flights: new Map(),
-    trustedKeys: createTrustedKeys({
-      fetch,
-      now: () => performance.now(),
-      onFailure: (url, error) => notice(`The keys at ${url} cannot be fetched: ${error.message}`),
-    }),
-    directory: new Directory(store),
-    revocations: new RevocationList(store.accessTokens),
-    signing: new SigningQueue({ parallel: availableParallelism() > 1 }),
-    passwords: { verify: verifyPassword },
-    random: { secret: () => randomBytes(32).toString('base64url'), id: () => randomUUID(), bytes: (length) => randomBytes(length) },
-    now,
-  }
-}
-
-function createState(configuration: Configuration, issuance: Issuance, metrics: Metrics, report: Report): State {
+function createState(configuration: Configuration, issuance: Issuance, metrics: Metrics, report: Report, nowMs: () => number): State {
   const contexts = configuration.realms.map(({ realm }) => createRealmContext(issuance, realm, configuration.masterKey))
   const byRealm = new Map(contexts.map((context) => [context.realm.id, context]))
+  const usage = createApiUsage(issuance.store, nowMs)
+  const refused = createRefusalAudit({
+    audit: issuance.store.audit,
+    now: issuance.now,
+    onFailure: (error) => report(error, 'a refusal cannot be written to the audit trail'),
+  })
   const apis = configuration.apis.map((api) => {
     const context = byRealm.get(api.realmId)
     if (!context) throw new Error(`api ${api.id} is of realm ${api.realmId}, which is not configured`)
-    return createGuardedApi(api, context, report)
+    return createGuardedApi(api, context, { usage, refused, report })
   })
+  const onVerdict = (api: Api, code: string): void => metrics.count(`countersign_verdicts_total{api="${api.id}",code="${code}"}`)
   const gateway = createGateway({
     apis,
+    callerOf: createClientAddress(configuration.listen.trustedProxies).callerOf,
+    nowMs: () => performance.now(),
+    onVerdict,
     onMalfunction: (api, error) => report(error, `the gateway cannot pass a request on to ${api.id}`),
-    onVerdict: (api, code) => metrics.count(`countersign_verdicts_total{api="${api.id}",code="${code}"}`),
+  })
+  const forwardAuth = createForwardAuth({
+    apis,
+    isProxy: createClientAddress([...THIS_MACHINE, ...configuration.listen.trustedProxies]).isTrusted,
+    onVerdict,
+    onMalfunction: (api, error) => report(error, `a proxy cannot be told who is calling ${api.id}`),
   })
   const forget = (): void => {
     for (const { guard } of apis) guard.forget()
   }
-  return { contexts, table: createMountTable(contexts), gateway, forget }
+  return { contexts, table: createMountTable(contexts, configuration.apis), gateway, forwardAuth, usage, forget }
 }
 
 /** A realm's own endpoints win over an API at the same host or below a prefix of their paths: WebCommander has both. */
-function takeForGateway(state: State, request: IncomingMessage, response: ServerResponse): boolean {
+function takeForGateway(state: State, request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): boolean {
+  if (state.forwardAuth.take(request, response)) return true
   const { path } = splitUrl(request.url ?? '/')
   const host = hostOf(request.headers.host)
   const route = state.gateway.find(host, path)
   if (!route || state.table.find(host, path)) return false
-  state.gateway.handle(route, request, response)
+  state.gateway.handle(route, request, response, upgrade)
   return true
 }
 
@@ -229,21 +232,4 @@ async function closeServer(server: Server): Promise<void> {
   server.close()
   server.closeIdleConnections()
   await once(server, 'close')
-}
-
-function reportToStderr(error: unknown, what: string): void {
-  const cause = error instanceof Error ? { message: error.message, stack: error.stack } : { message: String(error) }
-  logToStderr({ level: 'error', what, ...cause })
-}
-
-function systemSeconds(): number {
-  return Math.floor(Date.now() / 1000)
-}
-
-function noticeToStderr(what: string): void {
-  logToStderr({ level: 'notice', what })
-}
-
-function logToStderr(line: Readonly<Record<string, unknown>>): void {
-  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`)
 }

@@ -1,11 +1,18 @@
 // Which request is for which endpoint of which realm in which dialect: exact paths, looked up; only a key's PEM has its kid as file name.
 // (a) a realm's own hosts answer at its dialects' paths from the root; (b) every other host below /realms/{realm}.
+import { standard } from '@countersign/protocol/dialect/builtin/standard'
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
+import { compile } from '@countersign/protocol/dialect/compile'
 import { ENDPOINT_NAMES } from '@countersign/protocol/dialect/dialect'
 import { usagePath } from '../config/dialect.ts'
 import type { Endpoint, RealmContext } from '../issue/context.ts'
 import { ENDPOINTS } from '../issue/endpoints/endpoints.ts'
+import { guardKey } from '../issue/endpoints/guard_key.ts'
+import { GUARD_PATHS, guardMetadata } from '../issue/endpoints/guard_metadata.ts'
+import { protectedResource, resourcePlaces } from '../issue/endpoints/protected_resource.ts'
+import { revocationFeed } from '../issue/endpoints/revocation_feed.ts'
 import { usage } from '../issue/endpoints/usage.ts'
+import type { Api } from '../model/api.ts'
 
 export interface Mounted {
   readonly context: RealmContext
@@ -18,7 +25,7 @@ export interface MountTable {
   find(host: string, path: string): Mounted | undefined
 }
 
-export function createMountTable(realms: readonly RealmContext[]): MountTable {
+export function createMountTable(realms: readonly RealmContext[], apis: readonly Api[] = []): MountTable {
   const anywhere = new Map<string, Mounted>()
   const byHost = new Map<string, Map<string, Mounted>>()
   for (const context of realms) {
@@ -29,6 +36,7 @@ export function createMountTable(realms: readonly RealmContext[]): MountTable {
       mountAll(paths, context, new URL(context.realm.issuer).pathname.replace(/\/$/, ''), true)
     }
   }
+  for (const api of apis) mountResource(api, realms, anywhere, byHost)
   const at = (host: string, path: string): Mounted | undefined => byHost.get(host)?.get(path) ?? anywhere.get(path)
   return {
     find: (host, path) =>
@@ -40,9 +48,10 @@ const PEM = '.pem'
 
 /** @param issuerPath path part of the realm's issuer here, without a slash at its end. */
 function mountAll(paths: Map<string, Mounted>, context: RealmContext, issuerPath: string, rooted: boolean): void {
-  // Ours alone: no provider's dialect has a word for it.
+  // Ours alone: no provider's dialect has a word for them.
   const [canonical] = context.dialects
   if (canonical) add(paths, usagePath(context.realm.id), { context, dialect: canonical, endpoint: usage })
+  for (const [path, endpoint] of FOR_GUARDS) add(paths, `/realms/${context.realm.id}${path}`, { context, dialect: STANDARD, endpoint })
   for (const dialect of context.dialects) {
     for (const name of ENDPOINT_NAMES) {
       const mounted: Mounted = { context, dialect, endpoint: ENDPOINTS[name] }
@@ -53,6 +62,30 @@ function mountAll(paths: Map<string, Mounted>, context: RealmContext, issuerPath
       }
       if (name === 'metadata') for (const path of wellKnownPaths(issuerPath, context.realm.issuer.endsWith('/'))) add(paths, path, mounted)
     }
+  }
+}
+
+/** Guards are programs of ours: whatever the realm's dialects, they speak the standards'. */
+const STANDARD = compile(standard)
+const FOR_GUARDS: readonly (readonly [string, Endpoint])[] = [
+  [GUARD_PATHS.guard, guardMetadata],
+  [GUARD_PATHS.revocations, revocationFeed],
+  [GUARD_PATHS.apiKey, guardKey],
+]
+
+/** A realm's own endpoints stay: they were there first. */
+function mountResource(
+  api: Api,
+  realms: readonly RealmContext[],
+  anywhere: Map<string, Mounted>,
+  byHost: Map<string, Map<string, Mounted>>,
+): void {
+  const context = realms.find(({ realm }) => realm.id === api.realmId)
+  if (!context) return
+  for (const place of resourcePlaces(api, context.realm)) {
+    const paths = place.host === null ? anywhere : (byHost.get(place.host) ?? new Map<string, Mounted>())
+    if (place.host !== null) byHost.set(place.host, paths)
+    add(paths, place.path, { context, dialect: STANDARD, endpoint: protectedResource(api, place) })
   }
 }
 

@@ -1,13 +1,20 @@
 // From a configured realm to what its endpoints and its APIs' guards work with.
 import type { Guard } from '@countersign/guard'
 import { createGuard } from '@countersign/guard'
+import type { Denial } from '@countersign/guard/options'
+import type { RouteRule } from '@countersign/guard/policy'
 import { compile } from '@countersign/protocol/dialect/compile'
+import type { Assertions } from '../gateway/assertion.ts'
+import { createAssertions } from '../gateway/assertion.ts'
 import type { GuardedApi } from '../gateway/gateway.ts'
+import type { RefusedAt } from '../gateway/refusal_audit.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
+import { resourceMetadataUrl } from '../issue/endpoints/protected_resource.ts'
 import { createKeyRing } from '../issue/keys/key_ring.ts'
 import { readOpaqueClaims } from '../issue/live_token.ts'
 import type { Api } from '../model/api.ts'
 import type { Realm } from '../model/realm.ts'
+import type { ApiUsage } from './api_usage.ts'
 import type { Report } from './refusal.ts'
 
 export function createRealmContext(issuance: Issuance, realm: Realm, masterKey: Uint8Array | null): RealmContext {
@@ -22,12 +29,30 @@ export function createRealmContext(issuance: Issuance, realm: Realm, masterKey: 
   return { ...issuance, realm, keys, dialects: realm.dialects.map(compile) }
 }
 
-/** The in-process guard of an API: the realm's own keys, store and revocations are its ports. */
-export function createGuardedApi(api: Api, context: RealmContext, report: Report): GuardedApi {
-  return { api, guard: guardOf(api, context, report) }
+/** What the guards of all APIs tell, and to whom. */
+export interface GuardTies {
+  readonly usage: Pick<ApiUsage, 'admissionsOf'>
+  readonly refused: (at: RefusedAt, denial: Denial) => void
+  readonly report: Report
 }
 
-function guardOf(api: Api, context: RealmContext, report: Report): Guard {
+/** The in-process guard of an API: the realm's own keys, store, plans and revocations are its ports. */
+export function createGuardedApi(api: Api, context: RealmContext, ties: GuardTies): GuardedApi {
+  return { api, guard: guardOf(api, context, ties), assertion: api.assertion ? assertionsOf(api, context) : undefined }
+}
+
+function assertionsOf({ upstream }: Api, { realm, keys, signing, random, now }: RealmContext): Assertions {
+  return createAssertions({
+    issuer: realm.issuer,
+    audience: new URL(upstream).origin,
+    signer: () => keys.signer(),
+    sign: (signer, input) => signing.sign(signer, input),
+    id: () => random.id(),
+    now,
+  })
+}
+
+function guardOf(api: Api, context: RealmContext, { usage, refused, report }: GuardTies): Guard {
   const { realm, dialects, keys, directory, revocations, now } = context
   return createGuard({
     realm: realm.id,
@@ -44,14 +69,19 @@ function guardOf(api: Api, context: RealmContext, report: Report): Guard {
         return claims && { ...claims, active: true }
       },
     },
-    revocations: { isRevoked: (jti, sid) => revocations.isRevoked(realm.id, jti, sid) },
+    revocations: { isRevoked: (jti, sid, clientId, issuedAt) => revocations.isRevoked(realm.id, jti, sid, clientId, issuedAt) },
     baseUrls: baseUrlsOf(api, realm),
-    policy: {
-      routes: api.routes.map((route) => (route.methods.length > 0 ? route : { path: route.path, scopes: route.scopes })),
-      otherwise: api.otherwise,
-    },
-    onMalfunction: (error) => report(error, `the guard of ${api.id} cannot verify`),
+    resourceMetadata: resourceMetadataUrl(api, realm),
+    policy: { routes: api.routes.map(ruleOf), otherwise: api.otherwise },
+    admissions: usage.admissionsOf(context, api),
+    onDenied: (denial) => refused({ realmId: realm.id, apiId: api.id }, denial),
+    onMalfunction: (error) => report(error, `the guard of ${api.id} cannot decide`),
   })
+}
+
+/** To the guard, a route without methods is one that has no word of them. */
+function ruleOf({ methods, path, scopes, cost }: Api['routes'][number]): RouteRule {
+  return { path, scopes, cost, ...(methods.length > 0 && { methods }) }
 }
 
 /** Where callers find the API: below its prefix where they find the realm, and at its own hosts. */

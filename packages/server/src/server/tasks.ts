@@ -2,11 +2,12 @@
 // expired.
 import type { Issuance, RealmContext } from '../issue/context.ts'
 import { rotateKeys } from '../issue/keys/rotation.ts'
+import type { ApiUsage } from './api_usage.ts'
 import type { Report } from './refusal.ts'
 
 /** A change by another process is effective here within this time, a revocation too. */
 const REFRESH_MS = 500
-/** What a kill may cost of the secrets' last uses. */
+/** What a kill may cost of the secrets' and API keys' last uses, and of what became of admitted requests. */
 const FLUSH_MS = 1000
 const SWEEP_MS = 60_000
 const ROTATE_MS = 60_000
@@ -16,6 +17,7 @@ const USAGE_KEPT = 400 * 86_400
 export interface TaskOptions {
   readonly issuance: Issuance
   readonly contexts: readonly RealmContext[]
+  readonly usage: Pick<ApiUsage, 'flush'>
   readonly report: Report
   /** Seconds that rows of the audit trail are kept. */
   readonly keepSeconds: number
@@ -25,7 +27,7 @@ export interface TaskOptions {
 
 /** Returns what stops them: it waits for what is under way, and writes what is still to be written. Never rejects. */
 export function startTasks(options: TaskOptions): () => Promise<void> {
-  const { issuance, report, keepSeconds } = options
+  const { issuance, usage, report, keepSeconds } = options
   const { secretUses, store, ledger, now } = issuance
   const tasks = [
     repeat(createRefresh(options), REFRESH_MS, (error) => report(error, 'changes by others cannot be read')),
@@ -35,9 +37,15 @@ export function startTasks(options: TaskOptions): () => Promise<void> {
       (error) => report(error, 'uses of secrets cannot be written'),
     ),
     repeat(
+      () => usage.flush(),
+      FLUSH_MS,
+      (error) => report(error, 'what became of requests cannot be written'),
+    ),
+    repeat(
       async () => {
         await store.sweep(now())
         await ledger.sweep(now() - USAGE_KEPT)
+        await store.metering.sweep(now() - USAGE_KEPT)
         await store.audit.sweep(now() - keepSeconds)
       },
       SWEEP_MS,
@@ -48,16 +56,20 @@ export function startTasks(options: TaskOptions): () => Promise<void> {
   return async () => {
     await Promise.all(tasks.map((task) => task.stop()))
     await secretUses.flush().catch((error: unknown) => report(error, 'uses of secrets cannot be written'))
+    await usage.flush().catch((error: unknown) => report(error, 'what became of requests cannot be written'))
   }
 }
 
 function createRefresh(options: TaskOptions): () => Promise<void> {
-  const { directory, revocations, now } = options.issuance
+  const { directory, feed, revocations, now } = options.issuance
   // The directory tells of a change once; keys that could not be read then must be read at the next turn.
   let keysAreStale = false
   return async () => {
     await revocations.refresh(now())
-    if (await directory.refresh()) keysAreStale = true
+    if (await directory.refresh()) {
+      keysAreStale = true
+      feed.changed()
+    }
     if (!keysAreStale) return
     await Promise.all(options.contexts.map((context) => reload(context, options)))
     keysAreStale = false

@@ -3,12 +3,13 @@ import { StoreUnavailable } from '../model/store.ts'
 import { initial } from './migrations/0001_initial.ts'
 import { ledger } from './migrations/0002_ledger.ts'
 import { issuing } from './migrations/0003_issuing.ts'
+import { metering } from './migrations/0004_metering.ts'
 import type { EngineTypes, Migration } from './migrations/migration.ts'
 import type { Query, Unit } from './sql.ts'
 import { query, statement } from './sql.ts'
 
 /** Its index + 1 is the version. Never edit one that was released: append. */
-const migrations: readonly Migration[] = [initial, ledger, issuing]
+const migrations: readonly Migration[] = [initial, ledger, issuing, metering]
 
 /** What a migration needs of an engine: one unit, one transaction; one query. */
 export interface MigrationSteps {

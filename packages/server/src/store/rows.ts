@@ -4,10 +4,10 @@ import type { SqlValue, Statement } from './sql.ts'
 /** Statements that insert the rows in their order. */
 export type InsertRows = (rows: readonly (readonly SqlValue[])[]) => Generator<Statement, void>
 
-/** @param head `INSERT INTO audit_rows (a, b)`. Rows have `columns` values. */
-export const insertRows = (head: string, columns: number): InsertRows => {
+/** @param head `INSERT INTO audit_rows (a, b)`. Rows have `columns` values. @param tail `ON CONFLICT ...`: then no two rows may be in conflict */
+export const insertRows = (head: string, columns: number, tail = ''): InsertRows => {
   const row = `(${Array(columns).fill('?').join(', ')})`
-  const texts = SIZES.map((size) => ({ size, sql: `${head} VALUES ${Array(size).fill(row).join(', ')}` }))
+  const texts = SIZES.map((size) => ({ size, sql: `${head} VALUES ${Array(size).fill(row).join(', ')} ${tail}`.trimEnd() }))
   return function* (rows) {
     let start = 0
     for (const { size, sql } of texts) {

@@ -2,11 +2,12 @@
 import type { Store } from '../model/store.ts'
 import type { Sql, Statement, Unit } from './sql.ts'
 import { accessTokenTable, sweepAccessTokens } from './tables/access_tokens.ts'
-import { apiKeyTable } from './tables/api_keys.ts'
+import { apiKeyTable, sweepApiKeys } from './tables/api_keys.ts'
 import { auditTable } from './tables/audit.ts'
 import { clientTable } from './tables/clients.ts'
 import { probe, revision } from './tables/counters.ts'
 import { issuingTable } from './tables/issuing.ts'
+import { meteringTable } from './tables/metering.ts'
 import { oneTimeNameTable, sweepOneTimeNames } from './tables/one_time_names.ts'
 import { realmTable } from './tables/realms.ts'
 import { refreshTokenTable, sweepRefreshTokens } from './tables/refresh_tokens.ts'
@@ -28,6 +29,7 @@ export const sqlStore = (sql: Sql): Store => ({
   replays: oneTimeNameTable(sql),
   issuing: issuingTable(sql),
   audit: auditTable(sql),
+  metering: meteringTable(sql),
   revision: () => sql.read(revision),
   sweep: (now) => sweep(sql, now),
   ready: () => sql.write(probe),
@@ -45,7 +47,7 @@ const sweep = async (sql: Sql, now: number): Promise<number> => {
     sweepOneTimeNames(now, CHUNK),
   ]
   let removed = 0
-  for (const step of [...tokens.map(once), () => sweepSecrets(now, CHUNK)]) {
+  for (const step of [...tokens.map(once), () => sweepSecrets(now, CHUNK), () => sweepApiKeys(now, CHUNK)]) {
     let changed: number
     do {
       changed = await sql.write(step)

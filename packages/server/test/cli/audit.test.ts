@@ -42,7 +42,14 @@ test('what happened is told in order, one line each, without any secret', BOUNDE
   const { jti } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { jti: string }
   assert.deepEqual([minted?.realm, minted?.client, minted?.address, minted?.detail['jti']], ['depot', 'shop', '127.0.0.1', jti])
   assert.match(rows.find((row) => row.event === 'secret.added')?.by ?? '', /^command \S+/)
-  assert.deepEqual(rows.at(-1)?.detail, { changed: ['enabled'] })
+  // Switched off, and with it every token it had.
+  assert.deepEqual(
+    rows.slice(-2).map(({ event, detail }) => [event, detail]),
+    [
+      ['client.put', { changed: ['enabled'] }],
+      ['token.revoked', { all: true }],
+    ],
+  )
   const text = await succeeding(place, ['audit'])
   assert.equal(text.split('\n').length, rows.length)
   assert.match(text, new RegExp(`^20\\S+Z depot token\\.issued shop 127\\.0\\.0\\.1 .*jti=${jti.replaceAll('.', '\\.')}( |$)`, 'm'))

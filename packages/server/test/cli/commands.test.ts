@@ -18,10 +18,10 @@ test('help lists the commands, and each command has its own', async () => {
   for (const args of [[], ['--help']]) {
     const { code, out } = await countersign(args)
     assert.equal(code, 0)
-    for (const name of ['serve', 'init', 'client', 'secret', 'key', 'audit', 'hash', 'version'])
+    for (const name of ['serve', 'init', 'client', 'secret', 'api-key', 'key', 'usage', 'audit', 'hash', 'version'])
       assert.match(out, new RegExp(`^ {2}${name} `, 'm'))
   }
-  for (const name of ['serve', 'init', 'client', 'secret', 'key', 'audit', 'hash', 'version']) {
+  for (const name of ['serve', 'init', 'client', 'secret', 'api-key', 'key', 'usage', 'audit', 'hash', 'version']) {
     const { code, out } = await countersign([name, '--help'])
     assert.equal(code, 0)
     assert.match(out, new RegExp(`^Usage: countersign ${name}`))
@@ -38,7 +38,7 @@ test("the version is the package's", async () => {
 test('a command or option that is not there is named', async () => {
   await refused(
     ['sevre'],
-    /^There is no command 'sevre': the commands are serve, init, client, secret, key, audit, hash, version, help\.\n$/,
+    /^There is no command 'sevre': the commands are serve, init, client, secret, api-key, key, usage, audit, hash, version, help\.\n$/,
   )
   await refused(['constructor'], /^There is no command 'constructor'/)
   await refused(['hash', '--sha1'], /^There is no option '--sha1': `countersign hash --help`/)

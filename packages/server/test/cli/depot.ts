@@ -5,11 +5,13 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { command as apiKey } from '../../src/cli/api_key.ts'
 import { command as audit } from '../../src/cli/audit.ts'
 import { command as client } from '../../src/cli/client.ts'
 import type { Command, Io } from '../../src/cli/command.ts'
 import { UsageError } from '../../src/cli/command.ts'
 import { command as secret } from '../../src/cli/secret.ts'
+import { command as usage } from '../../src/cli/usage.ts'
 import { loadConfiguration } from '../../src/config/config.ts'
 import type { ConfigInput } from '../../src/config/input.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
@@ -67,7 +69,7 @@ export async function depot(): Promise<Depot> {
         ],
       },
     ],
-    apis: [{ id: 'goods', realm: 'depot', upstream: await upstream(), audience: 'goods' }],
+    apis: [{ id: 'goods', realm: 'depot', upstream: await upstream(), audience: 'goods', apiKey: 'optional' }],
   }
   const config = join(folder, 'countersign.json')
   writeFileSync(config, JSON.stringify(input))
@@ -90,7 +92,9 @@ export function serving({ config, env }: Depot): Promise<Serving> {
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['client', client],
   ['secret', secret],
+  ['api-key', apiKey],
   ['audit', audit],
+  ['usage', usage],
 ])
 
 /** `countersign ARGS --data FOLDER`, in this process: starting one for each line would take most of the time. */
@@ -140,8 +144,9 @@ export async function isActive({ origin }: Serving, token: string): Promise<unkn
 }
 
 /** Status of a call of the guarded API. */
-export async function callApi({ origin }: Serving, token: string): Promise<number> {
-  return (await send(`${origin}/apis/goods/1`, { headers: { authorization: `Bearer ${token}` } })).status
+export async function callApi({ origin }: Serving, token: string, apiKey?: string): Promise<number> {
+  const headers = { authorization: `Bearer ${token}`, ...(apiKey !== undefined && { 'x-api-key': apiKey }) }
+  return (await send(`${origin}/apis/goods/1`, { headers })).status
 }
 
 /** Waits until it is so. @throws Error after 10 s */

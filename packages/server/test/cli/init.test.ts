@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { apiKeyIdOf, checkCredential } from '@countersign/protocol/oauth/credential'
 import { loadConfiguration } from '../../src/config/config.ts'
-import { checkCredential } from '../../src/model/credential.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
 import { basic, postForm } from '../harness/http.ts'
 import { spawnServer } from '../harness/server.ts'
@@ -34,8 +34,8 @@ for (const name of ['countersign.config.ts', 'first.mts', 'first.mjs', 'first.js
       [secretHash(secret)],
     )
     assert.deepEqual(
-      setup.apiKeys.map((one) => one.hash),
-      [secretHash(key)],
+      setup.apiKeys.map((one) => [one.id, one.hash]),
+      [[apiKeyIdOf(key), secretHash(key)]],
     )
     assert.deepEqual(warnings, [])
   })
@@ -66,7 +66,10 @@ test('every line that the commented starter offers can be taken in', async () =>
   const cwd = folder()
   await countersign(['init'], { cwd })
   const file = join(cwd, 'countersign.config.ts')
-  const uncommented = readFileSync(file, 'utf8').replaceAll(/^( *)\/\/ (publicUrl|data|masterKey|plan|reuse|routes):/gm, '$1$2:')
+  const uncommented = readFileSync(file, 'utf8').replaceAll(
+    /^( *)\/\/ ((?:publicUrl|data|masterKey|plan|reuse|routes| {2}\w+):|\},$)/gm,
+    '$1$2',
+  )
   writeFileSync(join(cwd, 'all.ts'), uncommented)
   const { configuration } = await loadConfiguration({ file: join(cwd, 'all.ts'), env: { COUNTERSIGN_MASTER_KEY: '0f'.repeat(32) } })
   assert.equal(configuration.listen.publicUrl, 'https://auth.example.com')
@@ -74,6 +77,10 @@ test('every line that the commented starter offers can be taken in', async () =>
   assert.equal(configuration.masterKey?.length, 32)
   assert.equal(configuration.realms[0]?.realm.plan?.tokens?.limit, 1000)
   assert.deepEqual(configuration.realms[0].realm.plan.rate, { limit: 60, seconds: 60, burst: 100 })
+  assert.deepEqual(
+    configuration.realms[0].realm.plan.requests?.volumes.map(({ limit }) => limit),
+    [100_000],
+  )
   assert.deepEqual(configuration.realms[0].realm.reuse, { share: 0.5 })
   assert.equal(configuration.apis[0]?.routes.length, 2)
 })

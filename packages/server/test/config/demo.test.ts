@@ -91,14 +91,20 @@ test('every password hash of the demo is refused elsewhere', async () => {
   assert.deepEqual(realms.flatMap((setup) => setup.users.map((one) => one.passwordHash)).sort(), [...DEMO_PASSWORD_HASHES].sort())
 })
 
-test("Wych's partner may exchange tokens of the app's users for reading them, and its token endpoint is throttled", async () => {
+test("Wych's partner may exchange tokens of the app's users for reading them, and its token endpoint and API are throttled", async () => {
   const setup = (await load('local')).realms.find(({ realm }) => realm.id === 'partner')
   const [partner, app] = setup?.clients ?? []
   assert.deepEqual(partner?.exchanges, [
     { subjectClients: ['wych-app'], actorScope: 'EXECUTE:TOKEN_EXCHANGE', audiences: ['https://api.wych.app'], scopes: ['READ:APP_USERS'] },
   ])
   assert.deepEqual([app?.clientId, app?.authMethods, app?.grants, app?.secrets], ['wych-app', ['none'], ['password'], []])
-  assert.deepEqual(setup?.realm.plan, { tokens: null, rate: { limit: 600, seconds: 60, burst: 6000 } })
+  const { tokens, rate, requests } = setup?.realm.plan ?? {}
+  assert.deepEqual([tokens, rate], [null, { limit: 600, seconds: 60, burst: 6000 }])
+  assert.deepEqual(requests?.rates, [{ limit: 100, seconds: 1, burst: 1000 }])
+  assert.deepEqual(
+    requests?.volumes.map(({ limit, window, mode }) => [limit, window, mode]),
+    [[1_000_000, { unit: 'day', timeZone: 'UTC' }, 'enforce']],
+  )
 })
 
 test('issuers are local, or those that the pages name', async () => {

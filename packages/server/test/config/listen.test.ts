@@ -12,7 +12,13 @@ const load = (file: object, env: Record<string, string> = {}, flags: Flags = {})
 const listenOf = async (...from: Parameters<typeof load>) => (await load(...from)).configuration.listen
 
 test('without a word the listeners are on loopback at 8080 and 8081', async () => {
-  assert.deepEqual(await listenOf({}), { host: '127.0.0.1', port: 8080, managementPort: 8081, publicUrl: 'http://127.0.0.1:8080' })
+  assert.deepEqual(await listenOf({}), {
+    host: '127.0.0.1',
+    port: 8080,
+    managementPort: 8081,
+    publicUrl: 'http://127.0.0.1:8080',
+    trustedProxies: [],
+  })
 })
 
 test('flags win over the environment, the environment over the file', async () => {
@@ -55,7 +61,13 @@ test('ports found at listening move the public URL and the issuers built on it',
   )
   assert.equal(configuration.listen.port, 0)
   const settled = atPorts(5000, 5001)
-  assert.deepEqual(settled.listen, { host: '127.0.0.1', port: 5000, managementPort: 5001, publicUrl: 'http://127.0.0.1:5000' })
+  assert.deepEqual(settled.listen, {
+    host: '127.0.0.1',
+    port: 5000,
+    managementPort: 5001,
+    publicUrl: 'http://127.0.0.1:5000',
+    trustedProxies: [],
+  })
   assert.deepEqual(
     settled.realms.map(({ realm }) => realm.issuer),
     ['http://127.0.0.1:5000/realms/shop', 'https://a.example'],
@@ -81,4 +93,11 @@ test('an IPv6 listener has its brackets in the public URL', async () => {
 test('the default issuer has the slash that its dialect wants', async () => {
   const { configuration } = await load({ realms: [{ ...realms[0], dialects: ['auth0'] }] })
   assert.equal(configuration.realms[0]?.realm.issuer, 'http://127.0.0.1:8080/realms/shop/')
+})
+
+test('proxies are trusted by address and block, each once, and all the world only with a warning', async () => {
+  const { configuration, warnings } = await load({ listen: { trustedProxies: ['10.0.0.0/8', '::1', '10.0.0.0/8'] } })
+  assert.deepEqual([configuration.listen.trustedProxies, warnings], [['10.0.0.0/8', '::1'], []])
+  const open = await load({ listen: { trustedProxies: ['10.0.0.1', '::/0'] } })
+  assert.match(open.warnings.join('\n'), /^listen\.trustedProxies\[1\] is every address there is: [^\n]+\.$/)
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { generatePrivateJwk, publicOf } from '@countersign/protocol/jose/jwk'
-import { makeCredential } from '../../src/model/credential.ts'
+import { makeCredential } from '@countersign/protocol/oauth/credential'
 import type { Part } from './mistake.ts'
 import { client, linesOf, one, realm, refuseEach, SECRET, withClient } from './mistake.ts'
 

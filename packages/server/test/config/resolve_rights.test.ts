@@ -109,12 +109,16 @@ test('a workload may be a public client, and a star behind an open name is a war
 })
 
 test('a rate is by the minute with its limit as the burst, and a plan may be a rate alone', async () => {
-  assert.deepEqual((await realmOf({ plan: { rate: { limit: 60 } } }))?.plan, { tokens: null, rate: { limit: 60, seconds: 60, burst: 60 } })
+  assert.deepEqual((await realmOf({ plan: { rate: { limit: 60 } } }))?.plan, {
+    tokens: null,
+    rate: { limit: 60, seconds: 60, burst: 60 },
+    requests: null,
+  })
   const plan = { tokens: { limit: 10 }, rate: { limit: 6, per: '1h', burst: 2 } }
   const client = await clientOf({ secret: SECRET, plan }, { plan: { rate: { limit: 60 } } })
   assert.deepEqual(client?.plan?.rate, { limit: 6, seconds: 3600, burst: 2 })
   assert.equal(client.plan.tokens?.limit, 10)
-  assert.deepEqual((await realmOf({ plan: {} }))?.plan, { tokens: null, rate: null })
+  assert.deepEqual((await realmOf({ plan: {} }))?.plan, { tokens: null, rate: null, requests: null })
 })
 
 test("reuse is off, half of a token's life, or the share that was given; a client's is its realm's unless it has its own", async () => {

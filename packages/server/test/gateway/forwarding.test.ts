@@ -1,6 +1,7 @@
 // What of a request reaches the upstream, and what of its answer the caller. RFC 9110 section 7.6.1, RFC 9700 section 4.13.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { addForwarded } from '../../src/gateway/forwarded.ts'
 import { exchange, sendAs, statuses } from '../harness/raw.ts'
 import type { Shop } from './shop.ts'
 import { seen, startShop } from './shop.ts'
@@ -71,8 +72,8 @@ test('forwarding fields of the caller are replaced in every spelling', async () 
   assert.ok(!answer.text.includes('6.6.6.6'), answer.text)
   const headers = seen(answer)
   assert.deepEqual(
-    [headers['x-forwarded-for'], headers['x-forwarded-proto'], headers['x-forwarded-host']],
-    ['127.0.0.1', 'http', 'here.example'],
+    [headers['x-forwarded-for'], headers['x-forwarded-proto'], headers['x-forwarded-host'], headers['forwarded']],
+    ['127.0.0.1', 'http', 'here.example', 'for=127.0.0.1;proto=http;host=here.example'],
   )
 })
 
@@ -171,4 +172,16 @@ test('two Host fields are refused', async () => {
     const answer = await sendAs(`${server.origin}/apis/orders/x`, { headers })
     assert.deepEqual([answer.status, answer.json['code']], [400, 'repeated_host'])
   }
+})
+
+test('Forwarded quotes what must be quoted, and a host that would break out of it is left out', () => {
+  const forwarded = (address: string, host: string | undefined): string | undefined => {
+    const fields: string[] = []
+    addForwarded(fields, { address, proto: 'https' }, host)
+    return fields[fields.indexOf('forwarded') + 1]
+  }
+  assert.equal(forwarded('203.0.113.7', 'api.example:8443'), 'for=203.0.113.7;proto=https;host="api.example:8443"')
+  assert.equal(forwarded('2001:db8::1', '[2001:db8::2]'), 'for="[2001:db8::1]";proto=https;host="[2001:db8::2]"')
+  assert.equal(forwarded('', undefined), 'for=unknown;proto=https')
+  for (const host of ['a";for=6.6.6.6', 'a,for=6.6.6.6', 'a b', 'a\\', '']) assert.equal(forwarded('::1', host), 'for="[::1]";proto=https')
 })

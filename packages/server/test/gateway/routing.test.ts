@@ -9,6 +9,9 @@ import { API } from '../issue/orders.ts'
 import type { Shop } from './shop.ts'
 import { seen, startShop } from './shop.ts'
 
+/** Where clients read how to get in, RFC 9728. */
+const METADATA = 'resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"'
+
 let server: Shop
 before(async () => {
   server = await startShop()
@@ -120,7 +123,7 @@ test('without a token nobody passes, at any API, route and method', async () => 
 test('a token in the query, a cookie or the body is none', async () => {
   const token = server.bearer.slice('Bearer '.length)
   const bare = await send(`${server.origin}/apis/orders/x?access_token=${token}`)
-  assert.deepEqual([bare.status, bare.headers.get('www-authenticate')], [401, 'Bearer realm="shop"'])
+  assert.deepEqual([bare.status, bare.headers.get('www-authenticate')], [401, `Bearer realm="shop", ${METADATA}`])
   assert.equal((await sendAs(`${server.origin}/apis/orders/x`, { headers: { cookie: `access_token=${token}` } })).status, 401)
   assert.equal((await postForm(`${server.origin}/apis/orders/x`, { access_token: token })).status, 401)
 })
@@ -147,7 +150,7 @@ test('403 names the scopes that are needed', async () => {
   const answer = await server.call('/apis/closed/both/x', { headers: { authorization: server.reader } })
   assert.match(
     String(answer.headers['www-authenticate']),
-    /^Bearer realm="shop", error="insufficient_scope", error_description="[^"]+", scope="read write"$/,
+    /^Bearer realm="shop", error="insufficient_scope", error_description="[^"]+", scope="read write", resource_metadata="[^"]+"$/,
   )
   assert.match(String(answer.headers['content-type']), /^application\/problem\+json/)
 })

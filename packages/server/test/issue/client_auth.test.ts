@@ -1,7 +1,7 @@
 // Client authentication: every method, alone and mixed. RFC 6749 sections 2.3 and 5.2.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { makeCredential } from '../../src/model/credential.ts'
+import { makeCredential } from '@countersign/protocol/oauth/credential'
 import { basic, postForm, send } from '../harness/http.ts'
 import { assertRefused } from '../harness/verify.ts'
 import type { Orders } from './orders.ts'

@@ -1,12 +1,12 @@
 // What the throttles remember: never more than so much, and nothing that a flood of invented names could wash away.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Arrival } from '@countersign/protocol/oauth/sliding_rate'
 import fc from 'fast-check'
 import { createBucketTable } from '../../src/issue/bucket_table.ts'
 import { createFamiliarAddresses } from '../../src/issue/familiar_addresses.ts'
 import { networkOf } from '../../src/issue/network.ts'
 import { createThrottle } from '../../src/issue/throttle.ts'
-import type { Arrival } from '../../src/model/rate.ts'
 
 const times = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index))
 

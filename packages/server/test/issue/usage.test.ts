@@ -71,7 +71,7 @@ test('a new month begins with the whole budget', async () => {
 
 test('credentials in a body do as well; a client without a budget is told so', async () => {
   const answer = await postForm(`${server.origin}/realms/shop/usage`, { client_id: 'free', client_secret: SECRET })
-  assert.deepEqual([answer.status, answer.json], [200, { client_id: 'free', tokens: null, requests: null }])
+  assert.deepEqual([answer.status, answer.json], [200, { client_id: 'free', tokens: null, requests: null, apis: null }])
 })
 
 test('asking for usage costs nothing', async () => {

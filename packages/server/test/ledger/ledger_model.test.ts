@@ -33,6 +33,7 @@ interface Turn {
 const plan = (unit: Quota['window']['unit'], timeZone: string, mode: Quota['mode'] = 'enforce'): Plan => ({
   tokens: { limit: 9, window: { unit, timeZone }, mode, warnAt: [50, 80, 95] },
   rate: null,
+  requests: null,
 })
 const PLANS: readonly Plan[] = [
   plan('month', 'Europe/Lisbon'),

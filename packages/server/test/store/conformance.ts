@@ -4,9 +4,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Store } from '../../src/model/store.ts'
+import { runApiKeyConformance } from './conformance_api_keys.ts'
 import { runAuditConformance } from './conformance_audit.ts'
 import { runIssuingConformance } from './conformance_issuing.ts'
 import { runKeyConformance } from './conformance_keys.ts'
+import { runMeteringConformance } from './conformance_metering.ts'
 import { runRevocationConformance } from './conformance_revocations.ts'
 import { runSecretConformance } from './conformance_secrets.ts'
 import { runTokenConformance } from './conformance_tokens.ts'
@@ -40,9 +42,11 @@ export const runStoreConformance = (name: string, open: () => Promise<OpenedStor
     runKeyConformance(withStore)
     runTransactionConformance(withStore)
     runSecretConformance(withStore)
+    runApiKeyConformance(withStore)
     runRevocationConformance(withStore)
     runIssuingConformance(withStore)
     runAuditConformance(withStore)
+    runMeteringConformance(withStore)
     runTokenConformance(open, withStore)
   })
 }
@@ -69,12 +73,13 @@ const clients = async (store: Store): Promise<void> => {
   assert.deepEqual(await store.clients.find('a', 'app'), full)
   assert.equal(await store.clients.find('b', 'app'), undefined)
   assert.equal(await store.clients.find('a', 'APP'), undefined)
-  const fewer = client('a', 'app', { secrets: [secret('new'), secret('a', { expiresAt: NOW + 9 })], enabled: false })
+  const made = secret('m', { origin: 'command' })
+  const fewer = client('a', 'app', { secrets: [secret('new'), secret('a', { expiresAt: NOW + 4 })], enabled: false })
   await store.clients.put(fewer, ACT)
-  assert.deepEqual(await store.clients.find('a', 'app'), fewer)
+  assert.deepEqual(await store.clients.find('a', 'app'), { ...fewer, secrets: [...fewer.secrets, made] })
   const none = client('a', 'app', { secrets: [], authMethods: ['none'] })
   await store.clients.put(none, ACT)
-  assert.deepEqual(await store.clients.find('a', 'app'), none)
+  assert.deepEqual(await store.clients.find('a', 'app'), { ...none, secrets: [made] })
   await assert.rejects(store.clients.put(client('nowhere', 'app'), ACT))
 }
 

@@ -15,7 +15,7 @@ import { sqlStore } from '../../src/store/sql_store.ts'
 import { sqlLedger } from '../../src/store/tables/ledger.ts'
 import { charge, METER, NOVEMBER } from '../ledger/samples.ts'
 import { rotate } from './recording.ts'
-import { ACT, client, family, issueRecord, NOW, realm, refreshToken, reusable, secret, signingKey } from './samples.ts'
+import { ACT, admission, apiKey, client, family, issueRecord, NOW, realm, refreshToken, reusable, secret, signingKey } from './samples.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-migration-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -38,6 +38,7 @@ const makeVersion2 = (file: string): void => {
   insert('clients', 'a', 'app', earlier(client('a', 'app'), 'secrets', 'origin', 'keys', 'reuse', 'exchanges', 'workloads', 'dpop'))
   insert('client_secrets', 'a', 'app', 'one', 0, 'sha256:one', NOW, null)
   insert('client_secrets', 'a', 'app', 'two', 1, 'sha256:two', NOW, NOW + 60)
+  insert('api_keys', 'a', 'k1', 'app', 'sha256:key-k1', 'Key k1', NOW, null)
   for (const [kid, createdAt] of [
     ['young', NOW + 1],
     ['old', NOW],
@@ -64,6 +65,10 @@ test('a database of schema 2 is all there after opening it, and takes what is ne
   assert.deepEqual(await store.realms.find('a'), realm('a', { keyRotation: { every: null, publishAhead: 86_400 } }))
   const secrets = [secret('one'), secret('two', { expiresAt: NOW + 60 })]
   assert.deepEqual(await store.clients.find('a', 'app'), client('a', 'app', { secrets }))
+  assert.deepEqual(await store.apiKeys.list('a', 'app'), [apiKey('a', 'app', 'k1')])
+  assert.equal(await store.apiKeys.rotate('a', apiKey('a', 'app', 'k2', { origin: 'command', addresses: ['::1'] }), NOW + 30, ACT), true)
+  assert.deepEqual((await store.apiKeys.findByHash('a', 'sha256:key-k1'))?.expiresAt, NOW + 30)
+  assert.deepEqual(await store.metering.admit(admission()), { admitted: true, used: [] })
   assert.deepEqual(
     (await store.signingKeys.list('a')).map((key) => key.kid),
     ['old', 'young'],
@@ -72,7 +77,7 @@ test('a database of schema 2 is all there after opening it, and takes what is ne
   assert.equal(await store.signingKeys.insertNext(signingKey('a', 'x', { createdAt: NOW }), 'young', ACT), true)
   assert.deepEqual((await store.refreshTokens.find('a', 't0'))?.family, family('a', 'f', { credential: null }))
   assert.equal(await rotate(store, 'a', 't0', refreshToken('f', 't1'), NOW, NOW + 300), 'recorded')
-  assert.equal(await store.revision(), 8)
+  assert.equal(await store.revision(), 9)
   assert.equal((await store.accessTokens.revocationsAfter(0, 10)).length, 1)
 
   assert.equal(await ledger.used(METER, NOVEMBER.start), 5)
@@ -92,8 +97,9 @@ test('a database of schema 2 is all there after opening it, and takes what is ne
   assert.deepEqual(
     (await store.audit.read({ after: 0, limit: 10 })).map(({ sequence, event }) => [sequence, event]),
     [
-      [1, 'key.added'],
-      [2, 'secret.added'],
+      [1, 'api_key.put'],
+      [2, 'key.added'],
+      [3, 'secret.added'],
     ],
   )
   await sql.close()

@@ -3,6 +3,7 @@ import type { ApiKey } from '../../src/model/api_key.ts'
 import type { Act, AuditEntry } from '../../src/model/audit.ts'
 import type { Client, ClientSecret } from '../../src/model/client.ts'
 import type { IssueRecord } from '../../src/model/issuing.ts'
+import type { Admission } from '../../src/model/metering.ts'
 import type { Realm } from '../../src/model/realm.ts'
 import type { SigningKey } from '../../src/model/signing_key.ts'
 import type { OpaqueToken, RefreshFamily, RefreshToken, ReusableToken } from '../../src/model/token.ts'
@@ -59,7 +60,7 @@ export const client = (realmId: string, clientId: string, but: Partial<Client> =
   defaultAudience: null,
   tokenFormat: 'jwt',
   accessTokenLifetime: null,
-  plan: { tokens: { limit: 1000, window: { unit: 'month', timeZone: 'UTC' }, mode: 'enforce', warnAt: [50] }, rate: null },
+  plan: { tokens: { limit: 1000, window: { unit: 'month', timeZone: 'UTC' }, mode: 'enforce', warnAt: [50] }, rate: null, requests: null },
   reuse: null,
   exchanges: [],
   workloads: [],
@@ -87,6 +88,9 @@ export const apiKey = (realmId: string, clientId: string, id: string, but: Parti
   displayName: `Key ${id}`,
   createdAt: NOW,
   expiresAt: null,
+  endedAt: null,
+  origin: 'configuration',
+  addresses: [],
   ...but,
 })
 
@@ -152,6 +156,14 @@ export const issueRecord = (but: Partial<IssueRecord> = {}): IssueRecord => ({
   refresh: null,
   opaque: null,
   audit: null,
+  ...but,
+})
+
+export const admission = (but: Partial<Admission> = {}): Admission => ({
+  key: { realmId: 'a', clientId: 'app', apiKeyId: 'k1', apiId: 'goods', route: 'GET /orders/:id' },
+  now: NOW,
+  units: 1,
+  charges: [],
   ...but,
 })
 

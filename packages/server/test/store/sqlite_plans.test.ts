@@ -12,6 +12,8 @@ import { charge } from '../ledger/samples.ts'
 import { rotate, start } from './recording.ts'
 import {
   ACT,
+  admission,
+  apiKey,
   auditEntry,
   client,
   family,
@@ -89,6 +91,20 @@ test('no statement that issues, reuses, revokes, audits or sweeps reads a whole 
     await store.audit.read({ ...filter, after: 0, limit: 10 })
   }
   await store.secrets.add('a', 'app', secret('old', { origin: 'command', expiresAt: 0 }), ACT)
+  await store.apiKeys.rotate('a', apiKey('a', 'app', 'k1', { origin: 'command', expiresAt: 0 }), NOW, ACT)
+  await store.apiKeys.noteUse([{ realmId: 'a', clientId: 'app', apiKeyId: 'k1', lastUsedAt: NOW, count: 1, address: '' }])
+  await store.apiKeys.uses('a', 'app')
+  await store.apiKeys.end('a', 'k1', NOW, ACT)
+  const admitted = admission({ charges: [charge({ limit: 9 })] })
+  await Promise.all([1, 2, 3].map(() => store.metering.admit(admitted)))
+  await Promise.all([1, 2].map(() => store.metering.takeBack(admitted)))
+  await store.metering.observe([{ key: admitted.key, at: NOW, status: 200, bytesIn: 1, bytesOut: 1, milliseconds: 1 }])
+  const all = { from: 0, to: Number.MAX_SAFE_INTEGER }
+  const [line = null] = await store.metering.lines(all, null, 1)
+  for (const filter of [{}, { realmId: 'a' }, { clientId: 'app' }, { realmId: 'a', clientId: 'app' }]) {
+    for (const after of [null, line]) await store.metering.lines({ ...all, ...filter }, after, 10)
+  }
+  await store.metering.sweep(NOW + 1)
   await store.sweep(NOW + 100_000)
   await store.audit.sweep(NOW + 1)
   await store.clients.remove('a', 'app', ACT)
@@ -115,6 +131,15 @@ test('no statement that issues, reuses, revokes, audits or sweeps reads a whole 
     const byClient = 'SEARCH audit_rows USING INDEX audit_rows_by_client (<expr>=? AND client_id=? AND rowid>?)'
     assert.ok(plan(text).includes(byClient), plan(text).join('\n'))
   }
+  // Pages begin where the one before ended, and come in order without being sorted.
+  for (const text of [
+    'usage_hours WHERE hour < ?',
+    '(hour, realm_id, client_id, api_key_id, api_id, route) > (?',
+    '(hour, api_key_id, api_id, route) > (?',
+  ]) {
+    assert.ok(!plan(text).some((step) => step.includes('TEMP B-TREE')), plan(text).join('\n'))
+  }
+  assert.ok(plan('realm_id = ? AND client_id = ? AND (hour')[0]?.includes('usage_hours_by_client (realm_id=? AND client_id=? AND (hour,'))
   reader.close()
   await sql.close()
 })

@@ -7,6 +7,7 @@ export const standard: Dialect = {
   mount: 'prefixed',
   endpoints: {
     token: ['/oauth2/token'],
+    authorization: ['/oauth2/authorize'],
     introspection: ['/oauth2/introspect'],
     revocation: ['/oauth2/revoke'],
     userinfo: ['/oauth2/userinfo'],

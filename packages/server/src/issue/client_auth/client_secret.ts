@@ -1,8 +1,8 @@
 // Client secrets compared with what is stored of them: by hash, in constant time, the same work for a client that does not exist.
 // How a request carries them: client_secret_basic.ts, client_secret_post.ts.
 import { hash, timingSafeEqual } from 'node:crypto'
+import { checkCredential } from '@countersign/protocol/oauth/credential'
 import type { Client } from '../../model/client.ts'
-import { checkCredential } from '../../model/credential.ts'
 import type { Presented, Proof } from './method.ts'
 
 export function presentSecret(method: 'client_secret_basic' | 'client_secret_post', clientId: string, secret: string): Presented {

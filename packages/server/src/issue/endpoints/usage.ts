@@ -1,4 +1,4 @@
-// What a client has used of its token budget, told to the client itself: limit, used, remaining, reset, what counted, how long it will last.
+// What a client has used of its token budget and of its requests to guarded APIs, told to the client itself: limit, used, remaining, reset, what counted, how long it will last.
 // `GET /realms/{realm}/usage` with client_secret_basic, or POST with the credentials in the body.
 import type { TokenRequest } from '@countersign/protocol/dialect/codec/token_request'
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
@@ -7,9 +7,11 @@ import { readBasicAuth } from '@countersign/protocol/oauth/basic_auth'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import type { Client } from '../../model/client.ts'
 import type { Span } from '../../model/ledger.ts'
+import type { Quota } from '../../model/plan.ts'
 import { authenticateClient } from '../client_auth/authenticate.ts'
 import type { Endpoint, RealmContext } from '../context.ts'
 import { accountOf, tokenBudget } from '../limits.ts'
+import { requestPlanOf, requestVolumes } from '../request_volumes.ts'
 import { jsonResponse } from './json_response.ts'
 
 /** Rows of the breakdown at most. */
@@ -22,8 +24,8 @@ export const usage: Endpoint = {
     const { client } = await authenticateClient(context, dialect, readCredentials(dialect, wire), wire.caller)
     if (client.authMethods.includes('none'))
       throw new OAuthError('unauthorized_client', 'A public client proves nothing, so its usage is not told.')
-    const tokens = await tokensOf(context, client)
-    return jsonResponse({ client_id: client.clientId, tokens, requests: requestsOf(context, client) })
+    const [tokens, apis] = await Promise.all([tokensOf(context, client), apisOf(context, client)])
+    return jsonResponse({ client_id: client.clientId, tokens, requests: requestsOf(context, client), apis })
   },
 }
 
@@ -37,11 +39,32 @@ async function tokensOf(context: RealmContext, client: Client): Promise<Record<s
     used,
     remaining: Math.max(0, quota.limit - used),
     mode: quota.mode,
-    window: { unit: quota.window.unit, time_zone: quota.window.timeZone, start: instant(span.start), end: instant(span.end) },
+    window: windowOf(quota, span),
     reset: span.end - now,
     counted: rows.map(({ day, address, userAgent, units }) => ({ day, address, user_agent: userAgent, tokens: units })),
     forecast: forecast(quota.limit, used, span, now),
   }
+}
+
+/** The volumes of requests to guarded APIs, by their names in the RateLimit fields; null without a plan for them. */
+async function apisOf(context: RealmContext, client: Client): Promise<Record<string, unknown> | null> {
+  const plan = requestPlanOf(context.realm.plan, client)
+  if (!plan) return null
+  const now = context.now()
+  const volumes = requestVolumes(accountOf(context.realm.id, client), plan, now)
+  const told = volumes.map(async ({ name, meter, quota, span }) => {
+    const used = await context.ledger.used(meter, span.start)
+    const left = { limit: quota.limit, used, remaining: Math.max(0, quota.limit - used), mode: quota.mode }
+    return [
+      name,
+      { ...left, window: windowOf(quota, span), reset: span.end - now, forecast: forecast(quota.limit, used, span, now) },
+    ] as const
+  })
+  return Object.fromEntries(await Promise.all(told))
+}
+
+function windowOf({ window: { unit, timeZone } }: Quota, { start, end }: Span): Record<string, string> {
+  return { unit, time_zone: timeZone, start: instant(start), end: instant(end) }
 }
 
 /** The sliding rate of the token endpoint, as it stands; asking draws nothing. */

@@ -7,7 +7,7 @@ import type { Sql, Statement, Unit } from '../sql.ts'
 import { each, first, query, statement } from '../sql.ts'
 import { appendAudit } from './audit.ts'
 import { raiseRevocation } from './counters.ts'
-import { emptySlotOf, emptySlotsOf } from './reusable_tokens.ts'
+import { emptySlotOf, emptySlotsOf, emptySlotsOfClient } from './reusable_tokens.ts'
 
 export const accessTokenTable = (sql: Sql): AccessTokenStore => ({
   findOpaque: (realmId, hash) => sql.read(query(statement(FIND_OPAQUE, realmId, hash), first(toOpaqueToken))),
@@ -59,6 +59,7 @@ function* revoke(revocation: Revocation, audit: AuditEntry): Unit<void> {
   const { realmId, kind, value } = revocation
   if (kind === 'jti') yield emptySlotOf(realmId, value)
   if (kind === 'credential') yield* emptySlotsOf(realmId, value)
+  if (kind === 'client') yield emptySlotsOfClient(realmId, value)
   if (yield* recordRevocation(revocation)) yield* appendAudit([audit])
 }
 

@@ -31,8 +31,23 @@ export function* take(charge: Charge): Unit<Receipt | Refusal> {
  * order; undefined: they do not all fit, and nothing has changed.
  */
 export function* takeTogether(charges: readonly Charge[]): Unit<readonly number[] | undefined> {
+  const before = yield* takeSum(charges)
+  if (before === undefined) return undefined
+  yield* countAll(charges)
+  let used = before
+  return charges.map((charge) => {
+    used += charge.units
+    return used
+  })
+}
+
+/**
+ * Takes charges of one window by one statement, and leaves what they were for to `countAll` in the same unit. Units used before them, or
+ * undefined: they do not all fit, and nothing has changed.
+ */
+export function* takeSum(charges: readonly Charge[]): Unit<number | undefined> {
   const [first] = charges
-  if (first === undefined) return []
+  if (first === undefined) return 0
   let units = 0
   let end = first.span.end
   let limit = first.limit
@@ -41,15 +56,20 @@ export function* takeTogether(charges: readonly Charge[]): Unit<readonly number[
     if (charge.span.end > end) end = charge.span.end
     if (charge.limit !== null && (limit === null || charge.limit < limit)) limit = charge.limit
   }
-  const usedAfter = yield* takeUnits(first, units, end, limit)
-  if (usedAfter === undefined) return undefined
-  yield* countAll(charges, units)
-  let used = usedAfter - units
-  return charges.map((charge) => {
-    used += charge.units
-    return used
-  })
+  const used = yield* takeUnits(first, units, end, limit)
+  return used === undefined ? undefined : used - units
 }
+
+/** Undoes a `takeSum` that was not counted yet. */
+export function* untakeSum(charges: readonly Charge[]): Unit<void> {
+  const [first] = charges
+  if (first === undefined) return
+  const units = sumOf(charges)
+  yield statement(GIVE_BACK, units, ...windowKey(first.meter, first.span.start), units)
+}
+
+export const isSameWindow = (a: Charge, b: Charge): boolean =>
+  a.span.start === b.span.start && a.meter.name === b.meter.name && a.meter.account === b.meter.account
 
 /** One name a window, for the charges that draw on it. */
 export const windowName = ({ meter, span }: Charge): string => `${span.start} ${meter.name}\n${meter.account}`
@@ -57,14 +77,24 @@ export const windowName = ({ meter, span }: Charge): string => `${span.start} ${
 /** One row the first time in a window. None where the window has no row, since its limit is nothing. */
 export const markExhausted = ({ meter, span, now }: Charge): Statement => statement(MARK_EXHAUSTED, now, ...windowKey(meter, span.start))
 
-/** All or nothing: what the window gives back and what its origin gives back stay equal. */
-export function* giveBack(charge: Charge): Unit<void> {
+/** All or nothing, and false for nothing: what the window gives back and what its origin gives back stay equal. */
+export function* giveBack(charge: Charge): Unit<boolean> {
   const { meter, span, units } = charge
   const key = windowKey(meter, span.start)
-  if ((yield statement(GIVE_BACK, units, ...key, units)) === 0) return
-  if ((yield statement(UNCOUNT, units, ...originKey(charge), units)) > 0) return
-  if ((yield statement(UNCOUNT, units, ...othersKey(charge), units)) > 0) return
+  if ((yield statement(GIVE_BACK, units, ...key, units)) === 0) return false
+  if ((yield statement(UNCOUNT, units, ...originKey(charge), units)) > 0) return true
+  if ((yield statement(UNCOUNT, units, ...othersKey(charge), units)) > 0) return true
   yield statement(RETURN, units, ...key)
+  return false
+}
+
+/** Several at once, in as few statements as they have windows and origins. */
+export function* giveBackAll(charges: readonly Charge[]): Unit<void> {
+  for (const group of Map.groupBy(charges, (charge) => `${windowName(charge)}\n${nameOfOrigin(charge)}`).values()) {
+    const [first] = group
+    if (first === undefined || (yield* giveBack({ ...first, units: sumOf(group) })) || group.length === 1) continue
+    for (const charge of group) yield* giveBack(charge)
+  }
 }
 
 export const usedOf = (meter: Meter, start: number): Query<number> =>
@@ -129,21 +159,24 @@ interface TakenRow {
 
 const takenOf = (asked: Statement): Query<TakenRow | undefined> => query(asked, (rows: readonly TakenRow[]) => rows[0])
 
-/** One statement for each origin. */
-function* countAll(charges: readonly Charge[], units: number): Unit<void> {
+/** What charges of one window were for, one statement for each origin. */
+export function* countAll(charges: readonly Charge[]): Unit<void> {
   const [first] = charges
   if (first === undefined) return
   if (charges.every(({ origin }) => isSame(origin, first.origin))) {
-    yield* count(first, units)
+    yield* count(first, sumOf(charges))
     return
   }
-  for (const [one, ...others] of Map.groupBy(charges, nameOfOrigin).values()) {
-    if (one === undefined) continue
-    yield* count(
-      one,
-      others.reduce((sum, charge) => sum + charge.units, one.units),
-    )
+  for (const group of Map.groupBy(charges, nameOfOrigin).values()) {
+    const [one] = group
+    if (one !== undefined) yield* count(one, sumOf(group))
   }
+}
+
+const sumOf = (charges: readonly Charge[]): number => {
+  let units = 0
+  for (const charge of charges) units += charge.units
+  return units
 }
 
 const isSame = (a: ChargeOrigin, b: ChargeOrigin): boolean =>

@@ -1,7 +1,7 @@
 // Clients as rows, with their secrets. A secret is a row of its own (tables/secrets.ts), so that what is known of its use outlives a change
 // of its client.
 import type { Act } from '../../model/audit.ts'
-import type { Client } from '../../model/client.ts'
+import type { Client, ClientSecret } from '../../model/client.ts'
 import type { ClientStore } from '../../model/store.ts'
 import type { Query, Sql, Unit } from '../sql.ts'
 import { ask, query, statement } from '../sql.ts'
@@ -44,14 +44,33 @@ const find = (realmId: string, clientId: string): Query<Client | undefined> =>
   query(statement(FIND, realmId, clientId), (rows: readonly ClientRow[]) => toClients(rows)[0])
 
 function* put(client: Client, act: Act): Unit<void> {
-  const { secrets, ...document } = client
+  const { secrets: named, ...document } = client
   const { realmId, clientId } = client
   yield raiseRevision
-  const change = changeOf(yield* ask(find(realmId, clientId)), client)
+  const stored = yield* ask(find(realmId, clientId))
+  const secrets = stored ? decided(named, stored.secrets) : named
+  const change = changeOf(stored, { ...client, secrets })
   if (change === undefined) return
   yield statement(PUT, realmId, clientId, JSON.stringify(document))
   yield* putSecrets(realmId, clientId, secrets)
   yield* appendAudit([acted(act, realmId, clientId, 'client.put', change)])
+}
+
+/** The list as asked for, with what commands have decided since the asker read it. */
+const decided = (named: readonly ClientSecret[], stored: readonly ClientSecret[]): readonly ClientSecret[] => {
+  const ids = new Set(named.map(({ id }) => id))
+  const hashes = new Set(named.map(({ hash }) => hash))
+  const kept = stored.filter(({ id, hash, origin }) => origin === 'command' && !ids.has(id) && !hashes.has(hash))
+  return [...named.map((secret) => endedAs(stored, secret)), ...kept]
+}
+
+/** By the hash: the same secret may have had another id. */
+const endedAs = (stored: readonly ClientSecret[], secret: ClientSecret): ClientSecret => {
+  let { expiresAt } = secret
+  for (const known of stored) {
+    if (known.hash === secret.hash && known.expiresAt !== null) expiresAt = Math.min(known.expiresAt, expiresAt ?? known.expiresAt)
+  }
+  return { ...secret, expiresAt }
 }
 
 function* remove(realmId: string, clientId: string, act: Act): Unit<void> {

@@ -22,6 +22,10 @@ export function* emptySlotsOf(realmId: string, credential: string): Unit<void> {
   yield statement('DELETE FROM reusable_tokens WHERE realm_id = ? AND credential = ?', realmId, credential)
 }
 
+/** Empties all of a client's slots. */
+export const emptySlotsOfClient = (realmId: string, clientId: string): Statement =>
+  statement('DELETE FROM reusable_tokens WHERE realm_id = ? AND client_id = ?', realmId, clientId)
+
 /** Removes at most `limit` rows; to be repeated while it does. */
 export const sweepSlots = (now: number, limit: number): Statement => statement(SWEEP, now, limit)
 

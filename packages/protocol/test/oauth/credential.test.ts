@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
-import type { CredentialKind } from '../../src/model/credential.ts'
-import { checkCredential, makeCredential } from '../../src/model/credential.ts'
+import type { CredentialKind } from '../../src/oauth/credential.ts'
+import { checkCredential, makeCredential } from '../../src/oauth/credential.ts'
 
 const kinds = fc.constantFrom<CredentialKind>('secret', 'key')
 /** As random as those of a real one: fast-check's own favour zeros, behind which no letters of both cases stand. */

@@ -1,7 +1,9 @@
--- wrk's side of the load: the token request, and the result as one line of JSON that bench/load/wrk.ts reads.
-wrk.method = "POST"
-wrk.body = os.getenv("BENCH_BODY")
-wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
+-- wrk's side of the load: the request, and the result as one line of JSON that bench/load/loader.ts reads.
+if os.getenv("BENCH_BODY") then
+  wrk.method = "POST"
+  wrk.body = os.getenv("BENCH_BODY")
+  wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
+end
 
 function done(summary, latency)
   local failures = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { Rate } from '../../src/model/plan.ts'
-import type { Arrival, Drawing } from '../../src/model/rate.ts'
-import { draw, giveBack, isIdle, isRate, UNTOUCHED } from '../../src/model/rate.ts'
+import type { Arrival, Drawing, SlidingRate as Rate } from '../../src/oauth/sliding_rate.ts'
+import { draw, giveBack, isIdle, isRate, UNTOUCHED } from '../../src/oauth/sliding_rate.ts'
 
 const NOW = Date.UTC(2026, 10, 21)
 const UNIT = 10

@@ -1,6 +1,14 @@
 // Sliding rates (GCRA, the generic cell rate algorithm): what may be drawn at an instant, and when the rest may. The one definition of them.
 // Pure, and exact: whole numbers only, so that no sum of fractions drifts. Owns no clock, no storage and no names.
-import type { Rate } from './plan.ts'
+
+/** Units that come back one by one, and how many may be drawn at once. */
+export interface SlidingRate {
+  /** Units that come back in `seconds`, spread evenly. */
+  readonly limit: number
+  readonly seconds: number
+  /** So many at once, before the even spread begins; at least 1. */
+  readonly burst: number
+}
 
 /**
  * All there is to remember of what was drawn from one rate: the theoretical arrival time, the instant at which everything is back.
@@ -33,7 +41,7 @@ export interface Drawing {
  * A clock that is set back cannot lock out for longer than the rate takes from nothing to everything: no debt is believed beyond that.
  * @throws RangeError for a rate that is none, see isRate
  */
-export function draw(rate: Rate, arrival: Arrival, tenths: number, nowMs: number): Drawing {
+export function draw(rate: SlidingRate, arrival: Arrival, tenths: number, nowMs: number): Drawing {
   const now = Math.floor(nowMs)
   const capacity = capacityOf(rate)
   const owed = owedAt(rate, arrival, now, capacity)
@@ -50,7 +58,7 @@ export function draw(rate: Rate, arrival: Arrival, tenths: number, nowMs: number
 }
 
 /** Gives back what was drawn, as if it had never been; what has come back by itself meanwhile is not given twice. @throws RangeError */
-export function giveBack(rate: Rate, arrival: Arrival, tenths: number, nowMs: number): Arrival {
+export function giveBack(rate: SlidingRate, arrival: Arrival, tenths: number, nowMs: number): Arrival {
   const now = Math.floor(nowMs)
   const owed = owedAt(rate, arrival, now, capacityOf(rate))
   return arrivalOf(rate, Math.max(0, owed - tenths * rate.seconds * PARTS_OF_A_TENTH), now)
@@ -62,7 +70,7 @@ export function isIdle({ ms, parts }: Arrival, nowMs: number): boolean {
 }
 
 /** Whether the numbers are a rate: whole, positive, and small enough to reckon with exactly (burst times seconds below 9e12). */
-export function isRate({ limit, seconds, burst }: Rate): boolean {
+export function isRate({ limit, seconds, burst }: SlidingRate): boolean {
   const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
   return isCount(limit) && isCount(seconds) && isCount(burst) && Number.isSafeInteger(burst * seconds * PARTS_OF_A_UNIT)
 }
@@ -72,21 +80,21 @@ const PARTS_OF_A_UNIT = 1000
 const PARTS_OF_A_TENTH = PARTS_OF_A_UNIT / 10
 
 /** Parts that can be owed at most: the whole burst. */
-function capacityOf(rate: Rate): number {
+function capacityOf(rate: SlidingRate): number {
   if (!isRate(rate)) throw new RangeError(`These numbers are no rate: ${rate.limit} in ${rate.seconds} s, ${rate.burst} at once.`)
   return rate.burst * rate.seconds * PARTS_OF_A_UNIT
 }
 
 /** Parts owed at that instant. An arrival that another rate left behind, or a later clock, is believed up to the whole burst. */
-function owedAt({ limit }: Rate, { ms, parts }: Arrival, now: number, capacity: number): number {
+function owedAt({ limit }: SlidingRate, { ms, parts }: Arrival, now: number, capacity: number): number {
   return Math.min(Math.max(0, (ms - now) * limit + Math.min(parts, limit - 1)), capacity)
 }
 
-function arrivalOf({ limit }: Rate, owed: number, now: number): Arrival {
+function arrivalOf({ limit }: SlidingRate, owed: number, now: number): Arrival {
   const parts = owed % limit
   return { ms: now + (owed - parts) / limit, parts }
 }
 
-function waitFor({ limit }: Rate, owed: number, price: number, capacity: number): number {
+function waitFor({ limit }: SlidingRate, owed: number, price: number, capacity: number): number {
   return price > capacity ? Number.POSITIVE_INFINITY : Math.ceil((owed + price - capacity) / limit)
 }

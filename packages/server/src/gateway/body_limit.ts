@@ -1,0 +1,33 @@
+// A request body of unknown length on its way, broken off at the byte that is one too many. One whose length is announced needs none of this.
+import type { IncomingMessage } from 'node:http'
+import type { TransformCallback } from 'node:stream'
+import { Transform } from 'node:stream'
+
+export class BodyTooLarge extends Error {}
+
+/** @param most bytes */
+export function limitBody(request: IncomingMessage, most: number): Transform {
+  const limited = new Limit(most)
+  // A pipe passes on the end, not the breaking off: half a body must never look whole.
+  const breakOff = (): void => {
+    if (!request.complete) limited.destroy(new Error('the caller is gone'))
+  }
+  request.once('close', breakOff).once('error', breakOff)
+  limited.once('close', () => request.unpipe(limited).off('close', breakOff))
+  return request.pipe(limited)
+}
+
+class Limit extends Transform {
+  #left: number
+
+  constructor(most: number) {
+    super()
+    this.#left = most
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
+    this.#left -= chunk.length
+    if (this.#left < 0) done(new BodyTooLarge())
+    else done(null, chunk)
+  }
+}

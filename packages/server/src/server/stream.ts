@@ -1,0 +1,39 @@
+// Answers that stay open, from plain pieces of text to a connection that may be slow or gone.
+import type { ServerResponse } from 'node:http'
+import type { StreamedResponse } from '../issue/streamed_response.ts'
+
+/** Bytes that may wait for somebody who does not read. */
+const MOST_WAITING = 1024 * 1024
+
+export function stream(response: ServerResponse, { status, headers, begin }: StreamedResponse): void {
+  if (response.destroyed) return
+  response.writeHead(status, headers)
+  if (response.req.method === 'HEAD') return void response.end()
+  response.flushHeaders()
+  // Its pieces are small and must not wait for the next.
+  response.socket?.setNoDelay(true)
+  // A connection that is reset while something is written: `close` follows, and says all there is to say.
+  response.on('error', () => undefined)
+  let gone = false
+  const ended = begin({
+    write: (text) => gone || response.write(text) || response.writableLength < MOST_WAITING,
+    drained: () => (gone || !response.writableNeedDrain ? Promise.resolve() : drained(response)),
+    end: () => void response.end(),
+  })
+  response.once('close', () => {
+    gone = true
+    ended()
+  })
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.on('drain', done)
+    response.on('close', done)
+  })
+}

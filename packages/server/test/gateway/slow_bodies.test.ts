@@ -1,0 +1,98 @@
+// Bodies that come a byte at a time: cut off at a pace, not at a time, and never while it is the server that keeps them waiting.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { after, afterEach, test } from 'node:test'
+import { createClientAddress } from '../../src/server/client_address.ts'
+import { createPublicListener } from '../../src/server/public_listener.ts'
+import { statuses } from '../harness/raw.ts'
+import type { Upstream } from '../harness/upstream.ts'
+import { connectTo, listening, readUntil } from './gate.ts'
+
+const fronts: Upstream[] = []
+const timers: NodeJS.Timeout[] = []
+afterEach(() => {
+  for (const timer of timers) clearInterval(timer)
+})
+after(async () => {
+  for (const front of fronts) await front.close()
+})
+
+/** A server that looks each 20 ms, allows 100 ms, and a second for each thousand bytes. */
+async function start(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
+  const gateway = (request: IncomingMessage, response: ServerResponse): boolean => {
+    request.on('error', () => undefined)
+    handle(request, response)
+    return true
+  }
+  const { callerOf } = createClientAddress([])
+  const pace = { everyMs: 20, graceMs: 100, bytesPerSecond: 1000 }
+  const front = await listening(
+    createPublicListener({ mountTable: () => ({ find: () => undefined }), gateway, callerOf, report: () => undefined, pace }),
+  )
+  fronts.push(front)
+  return front.origin
+}
+
+async function upload(origin: string, length: number): Promise<Socket> {
+  const socket = await connectTo(origin)
+  socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`)
+  return socket
+}
+
+/** Sends so many bytes each 20 ms. */
+function drip(socket: Socket, bytes: number): void {
+  timers.push(setInterval(() => socket.write('x'.repeat(bytes)), 20))
+}
+
+test('a body that drips is a 408, and the connection ends', async () => {
+  const origin = await start((request) => request.resume())
+  const socket = await upload(origin, 1_000_000)
+  drip(socket, 1)
+  assert.match(await readUntil(socket, /\r\n\r\n/), /^HTTP\/1\.1 408 (?:.|\r\n)*connection: close/i)
+  await once(socket.resume(), 'close')
+})
+
+test('a body that comes at its pace is read, though it takes many times as long', async () => {
+  const origin = await start((request, response) => request.resume().once('end', () => response.end('read')))
+  const socket = await upload(origin, 1_500)
+  drip(socket, 50)
+  assert.deepEqual(statuses(await readUntil(socket, /read$/)), [200])
+  socket.destroy()
+})
+
+test('a body that nobody reads yet is not its sender’s fault', async () => {
+  const origin = await start((request, response) => {
+    request.pause()
+    timers.push(
+      setTimeout(() => {
+        request.resume().once('end', () => response.end('read'))
+      }, 400),
+    )
+  })
+  // More than waits in the server's buffers, so that its last byte is still to come.
+  const socket = await upload(origin, 20_000_000)
+  socket.write(Buffer.alloc(20_000_000))
+  assert.deepEqual(statuses(await readUntil(socket, /read$/)), [200])
+  socket.destroy()
+})
+
+test('once the answer has begun, the two may talk as slowly as they like', async () => {
+  const origin = await start((request, response) => {
+    response.write('listening')
+    request.resume().once('end', () => response.end('heard'))
+  })
+  const socket = await upload(origin, 20)
+  drip(socket, 1)
+  assert.deepEqual(statuses(await readUntil(socket, /heard/)), [200])
+  socket.destroy()
+})
+
+test('the rest of a body that was refused is not waited for', async () => {
+  const origin = await start((_request, response) => response.writeHead(401).end('no'))
+  const socket = await upload(origin, 1_000_000)
+  drip(socket, 1)
+  assert.deepEqual(statuses(await readUntil(socket, /no/)), [401])
+  await once(socket.resume(), 'close')
+})
