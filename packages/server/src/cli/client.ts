@@ -1,11 +1,10 @@
 // countersign client: the clients of a realm, looked at, made and switched off. What the configuration says of a client stays its own.
 import { shortGrantName } from '../config/grant_name.ts'
-import type { Act } from '../model/audit.ts'
+import { endTokens } from '../issue/client_tokens.ts'
 import type { Client } from '../model/client.ts'
 import { MAX_ACCESS_TOKEN_LIFETIME } from '../model/realm.ts'
 import { isLive } from '../model/secret_verdict.ts'
 import type { Store } from '../model/store.ts'
-import { clientRevocation } from '../model/token.ts'
 import type { AtRest } from './at_rest.ts'
 import { AT_REST_OPTIONS, AT_REST_USAGE, withAtRest } from './at_rest.ts'
 import type { Command, Io } from './command.ts'
@@ -131,12 +130,6 @@ const remove: Subcommand = async (args, io) => {
     await store.clients.remove(realmId, clientId, act)
     io.out(`The ${nameOf(client)} is gone, with its secrets and API keys; every token it has is revoked.\n`)
   })
-}
-
-/** What it has by now; what it is given once it is enabled again lives. */
-async function endTokens(store: Store, { realmId, clientId }: Client, act: Act): Promise<void> {
-  const entry = { ...act, realmId, event: 'token.revoked', clientId, address: '', detail: { all: true } } as const
-  await store.accessTokens.revoke(clientRevocation(realmId, clientId, act.at), entry)
 }
 
 const SUBCOMMANDS: ReadonlyMap<string, Subcommand> = new Map([

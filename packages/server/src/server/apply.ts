@@ -3,6 +3,7 @@
 // docs/decisions/0007.
 import { isDeepStrictEqual } from 'node:util'
 import { idOf } from '../config/client_auth.ts'
+import { endTokens } from '../issue/client_tokens.ts'
 import type { ApiKey } from '../model/api_key.ts'
 import type { Act } from '../model/audit.ts'
 import type { Client, ClientSecret } from '../model/client.ts'
@@ -16,7 +17,7 @@ const PAGE = 500
  * @returns a sentence for the operator for each configured secret and API key that a command gave an end
  */
 export async function applyConfiguration(
-  store: Pick<Store, 'realms' | 'clients' | 'users' | 'apiKeys'>,
+  store: Pick<Store, 'realms' | 'clients' | 'users' | 'apiKeys' | 'accessTokens'>,
   setups: readonly RealmSetup[],
   act: Act,
 ): Promise<string[]> {
@@ -36,7 +37,11 @@ async function applyRealm(store: Configured, { realm, clients, users, apiKeys }:
       (after) => store.clients.list(id, after, PAGE),
       (client) => client.clientId,
       (client) => client.origin === 'command' || clientIds.has(client.clientId),
-      (client) => store.clients.remove(id, client.clientId, act),
+      async (client) => {
+        // First, so that a start cut off in between does both at the next one.
+        await endTokens(store, client, act)
+        await store.clients.remove(id, client.clientId, act)
+      },
     ),
     removeOthers(
       (after) => store.users.list(id, after, PAGE),

@@ -24,6 +24,7 @@ import { sqlLedger } from '../store/tables/ledger.ts'
 import type { ApiUsage } from './api_usage.ts'
 import { createApiUsage } from './api_usage.ts'
 import { applyConfiguration } from './apply.ts'
+import type { ClientAddress } from './client_address.ts'
 import { createClientAddress } from './client_address.ts'
 import type { Surroundings } from './issuance.ts'
 import { createIssuance, milliseconds } from './issuance.ts'
@@ -88,7 +89,7 @@ export async function startServer(configuration: Configuration, options: ServeOp
     const ended = await applyConfiguration(store, settled.realms, { at: issuance.now(), by: 'configuration' })
     for (const sentence of ended) issuance.notice(sentence)
     await Promise.all([issuance.directory.refresh(), issuance.revocations.refresh(issuance.now())])
-    const made = createState(settled, issuance, metrics, report, milliseconds(options))
+    const made = createState(settled, issuance, { metrics, report, nowMs: milliseconds(options), callerOf: clientAddress.callerOf })
     state = made
     void makeKeys(made.contexts, (error, what) => closing || report(error, what))
     const { contexts, forget } = made
@@ -131,7 +132,14 @@ const THIS_MACHINE = ['127.0.0.0/8', '::1']
 
 const NOTHING_MOUNTED: MountTable = { find: () => undefined }
 
-function createState(configuration: Configuration, issuance: Issuance, metrics: Metrics, report: Report, nowMs: () => number): State {
+interface Wiring {
+  readonly metrics: Metrics
+  readonly report: Report
+  readonly nowMs: () => number
+  readonly callerOf: ClientAddress['callerOf']
+}
+
+function createState(configuration: Configuration, issuance: Issuance, { metrics, report, nowMs, callerOf }: Wiring): State {
   const contexts = configuration.realms.map(({ realm }) => createRealmContext(issuance, realm, configuration.masterKey))
   const byRealm = new Map(contexts.map((context) => [context.realm.id, context]))
   const usage = createApiUsage(issuance.store, nowMs)
@@ -148,7 +156,7 @@ function createState(configuration: Configuration, issuance: Issuance, metrics: 
   const onVerdict = (api: Api, code: string): void => metrics.count(`countersign_verdicts_total{api="${api.id}",code="${code}"}`)
   const gateway = createGateway({
     apis,
-    callerOf: createClientAddress(configuration.listen.trustedProxies).callerOf,
+    callerOf,
     nowMs: () => performance.now(),
     onVerdict,
     onMalfunction: (api, error) => report(error, `the gateway cannot pass a request on to ${api.id}`),

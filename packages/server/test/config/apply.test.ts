@@ -227,3 +227,12 @@ test('a server that starts again after a cut refuses the secret, takes the other
   await second.close()
   assert.deepEqual([...first.reports, ...second.reports], [])
 })
+
+test('a client that the configuration drops takes the tokens it had with it', async (t) => {
+  const store = await open(t)
+  await start(store, at(0), [desk('one'), { clientId: 'till', secrets: given('two') }])
+  await start(store, at(1), [desk('one')])
+  const ended = (await store.accessTokens.revocationsAfter(0, 10)).map(({ realmId, kind, value }) => [realmId, kind, value])
+  assert.deepEqual(ended, [['shop', 'client', 'till']])
+  assert.deepEqual(await idsOf(store), ['desk'])
+})
