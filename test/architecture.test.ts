@@ -13,7 +13,11 @@ import { readSource } from '../tools/architecture/source.ts'
 const PLANS: readonly PackagePlan[] = [
   { source: 'packages/protocol/src', floors: { oauth: 1, jose: 2, dialect: 2 }, imports: [] },
   { source: 'packages/guard/src', floors: { '': 3, adapters: 4 }, imports: ['@countersign/protocol'] },
-  { source: 'packages/call/src', floors: { '': 3, cli: 4 }, imports: ['@countersign/protocol'] },
+  {
+    source: 'packages/call/src',
+    floors: { '': 3, grants: 4, client_auth: 4, caches: 4, adapters: 4, sidecar: 5, cli: 6 },
+    imports: ['@countersign/protocol'],
+  },
   {
     source: 'packages/server/src',
     floors: { model: 2, store: 3, issue: 3, gateway: 4, admin: 4, portal: 5, config: 5, server: 6, cli: 7 },

@@ -111,7 +111,7 @@ test('all TypeScript blocks have the types they say', async () => {
   for (const block of ts) writeFileSync(fileOf(block), block.text)
   const project = { extends: '../../tsconfig.json', include: ['./*.ts'], exclude: [] }
   writeFileSync(`${folder}/tsconfig.json`, JSON.stringify(project))
-  const { code, stdout } = await run('tsc', ['-p', folder])
+  const { code, stdout } = await run('node', ['node_modules/typescript/bin/tsc', '-p', folder])
   assert.equal(code, 0, stdout)
 })
 

@@ -21,8 +21,8 @@ export const RESERVED: readonly Reservation[] = [
     what: 'A node: module',
     specifier: /^node:/,
     within: /^packages\/call\/src\//,
-    allowed: [/^packages\/call\/src\/cli\//, /_file\.ts$/, /_env\.ts$/, /\/sidecar\.ts$/],
-    law: 'in call only cli/, *_file.ts, *_env.ts and sidecar.ts may import one: the rest runs in any JavaScript.',
+    allowed: [/^packages\/call\/src\/(?:cli|sidecar)\//, /_file\.ts$/, /_env\.ts$/, /_command\.ts$/],
+    law: 'in call only cli/, sidecar/, *_file.ts, *_env.ts and *_command.ts may import one: the rest runs in any JavaScript.',
   },
   {
     what: "The driver 'pg'",

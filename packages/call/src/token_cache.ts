@@ -23,6 +23,39 @@ export interface TokenCache {
   delete(key: string): void | Promise<void>
   /** One atomic step: only if `accessToken` is still the one held, put `held` in its place, or nothing. Says whether it was. */
   replace(key: string, accessToken: string, held: HeldToken | undefined): boolean | Promise<boolean>
+  /**
+   * Runs `work` while nobody else who shares this cache runs theirs for this key. A cache without it is one process's own.
+   * @throws what `work` throws; a cache that cannot keep others out runs `work` all the same, since one token more is better than none.
+   */
+  exclusively?<Result>(key: string, work: () => Promise<Result>): Promise<Result>
+  /** What those who share this cache know of the key besides its token. */
+  recall?(key: string): Remembered | undefined | Promise<Remembered | undefined>
+  remember?(key: string, remembered: Remembered): void | Promise<void>
+}
+
+/** Shared knowledge beside the token, so that twenty processes do not each learn it at the provider's cost. Plain JSON. */
+export interface Remembered {
+  /** The last token request failed; it is not repeated before `retryAt`. Never holds a credential. */
+  readonly failure?: {
+    readonly code: string
+    readonly origin: string
+    readonly status?: number
+    readonly description: string
+    /** In a row. */
+    readonly count: number
+    /** Epoch milliseconds. */
+    readonly retryAt: number
+  }
+  /** The token budget as the server told it last. */
+  readonly budget?: {
+    readonly limit: number
+    readonly remaining: number
+    /** Epoch seconds: start and end of its window, as far as they are known. */
+    readonly startsAt?: number
+    readonly resetAt: number
+    /** Epoch seconds at which it was told. */
+    readonly toldAt: number
+  }
 }
 
 /** In memory, bounded: beyond `maxEntries` the one set longest ago goes. */
