@@ -12,7 +12,7 @@ export function createAdmit(admissions: Admissions, deny: Denier, fail: (error: 
   return (allow, route, address) => {
     try {
       const answer = admissions.admit({ principal: allow.principal, route: route.name, cost: route.cost, address })
-      return answer instanceof Promise ? answer.then((one) => verdictOf(one, allow, deny)).catch(fail) : verdictOf(answer, allow, deny)
+      return answer instanceof Promise ? answer.then((one) => verdictOf(one, allow, deny), fail) : verdictOf(answer, allow, deny)
     } catch (error) {
       return fail(error)
     }

@@ -141,7 +141,11 @@ export function createGuard(options: GuardOptions): Guard {
       const asked: Asked = { request, scheme: 'bearer', clientId: undefined, apiKeyId: undefined }
       try {
         const verdict = judge(asked)
-        return verdict instanceof Promise ? verdict.catch(unverified).then((one) => conclude(one, asked)) : conclude(verdict, asked)
+        if (!(verdict instanceof Promise)) return conclude(verdict, asked)
+        return verdict.then(
+          (one) => conclude(one, asked),
+          (error: unknown) => conclude(unverified(error), asked),
+        )
       } catch (error) {
         return conclude(unverified(error), asked)
       }

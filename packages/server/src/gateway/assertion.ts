@@ -52,11 +52,22 @@ export interface IdentityTarget {
 
 /** Fields for the upstream, `[name, value, name, value ...]`: every identity header, and the assertion if the API wants one. Rejects if it cannot be signed. */
 export function identityFields({ guarded }: IdentityTarget, principal: Principal): readonly string[] | Promise<readonly string[]> {
-  const fields = Object.entries(identityHeaders(principal)).flat()
+  const fields = identityOf(principal)
   const assertion = guarded.assertion?.(principal)
   if (assertion === undefined) return fields
   const withAssertion = (text: string): readonly string[] => [...fields, ASSERTION_HEADER, text]
   return typeof assertion === 'string' ? withAssertion(assertion) : assertion.then(withAssertion)
+}
+
+/** By principal: all requests with one token and key share theirs. */
+const known = new WeakMap<Principal, readonly string[]>()
+
+function identityOf(principal: Principal): readonly string[] {
+  const before = known.get(principal)
+  if (before !== undefined) return before
+  const fields = Object.freeze(Object.entries(identityHeaders(principal)).flat())
+  known.set(principal, fields)
+  return fields
 }
 
 async function write(options: AssertionOptions, principal: Principal, now: number): Promise<string> {

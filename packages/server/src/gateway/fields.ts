@@ -46,12 +46,29 @@ export function forwardedFields(rawHeaders: readonly string[], connection: strin
   const named = namedByConnection(connection)
   const fields: string[] = []
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = (rawHeaders[i] ?? '').toLowerCase()
-    const read = name.replaceAll(/[_.]/g, '-')
-    if (NEVER_FORWARDED.has(read) || read.startsWith(FORWARDED) || stripped.has(name) || named.has(name) || isIdentityHeader(name)) continue
+    const name = nameToForward(rawHeaders[i] ?? '')
+    if (name === undefined || stripped.has(name) || named.has(name)) continue
     fields.push(name, rawHeaders[i + 1] ?? '')
   }
   return fields
+}
+
+/** Names as they were sent, and what becomes of them: there are few, and each comes with thousands of requests. */
+const judged = new Map<string, string | undefined>()
+/** A caller may invent names: what comes beyond so many is judged each time. */
+const MOST_JUDGED = 1000
+const LONGEST_JUDGED = 64
+
+/** In lower case; undefined for one that must not travel. */
+function nameToForward(sent: string): string | undefined {
+  const before = judged.get(sent)
+  if (before !== undefined || judged.has(sent)) return before
+  const name = sent.toLowerCase()
+  const read = name.replaceAll(/[_.]/g, '-')
+  const dropped = NEVER_FORWARDED.has(read) || read.startsWith(FORWARDED) || isIdentityHeader(name)
+  const judgement = dropped ? undefined : name
+  if (judged.size < MOST_JUDGED && sent.length <= LONGEST_JUDGED) judged.set(sent, judgement)
+  return judgement
 }
 
 /** Node reads the first of several; the proxy in front may have read the last: RFC 9112 section 3.2 has both refuse. */

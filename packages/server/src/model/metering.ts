@@ -48,6 +48,13 @@ export interface Observation {
   readonly milliseconds: number
 }
 
+/** What became of the requests of one key in one hour: see observed.ts. */
+export interface ObservedLine extends Pick<UsageLine, 'answers' | 'bytesIn' | 'bytesOut' | 'milliseconds'> {
+  readonly key: UsageKey
+  /** Epoch seconds, a whole hour of UTC. */
+  readonly hour: number
+}
+
 /** One line of a bill. */
 export interface UsageLine extends UsageKey {
   /** Epoch seconds, a whole hour of UTC. */
@@ -74,7 +81,8 @@ export interface Metering {
   admit(admission: Admission): Promise<AdmissionOutcome>
   /** For a request that certainly never reached the upstream: takes its charges and its count back. */
   takeBack(admission: Admission): Promise<void>
-  observe(observations: readonly Observation[]): Promise<void>
+  /** Lines whose key and hour are the same are added up. Bytes and milliseconds are rounded. */
+  observe(lines: readonly ObservedLine[]): Promise<void>
   /** Lines by hour, realm, client, key, API, route: up to `limit` behind `after` (the last line of the page before). */
   lines(filter: UsageFilter, after: UsageLine | null, limit: number): Promise<readonly UsageLine[]>
   /** Forgets hours before; lines removed. */

@@ -6,9 +6,9 @@ import type { Committed, Sql, Unit } from './sql.ts'
 /** So that one unit does not hold the event loop for long. */
 const MOST_TOGETHER = 500
 
-interface Waiting<Asked, Answer> {
+interface Waiting<Asked, Told> {
   readonly asked: Asked
-  readonly resolve: (answer: Committed<Answer>) => void
+  readonly resolve: (answer: Told) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -20,22 +20,33 @@ export const gather = <Asked, Answer>(
   sql: Sql,
   answerAll: (all: readonly Asked[]) => Unit<readonly Answer[]>,
 ): ((asked: Asked) => Promise<Answer>) => {
-  const ask = gatherDecided(sql, answerAll)
-  return async (asked) => {
-    const { value, durable } = await ask(asked)
-    await durable
-    return value
-  }
+  // One promise for each that is asked, however many steps lie between: there are thousands a second.
+  return company(sql, answerAll, ({ value, durable }, waiting) => {
+    const tell = (): void => {
+      for (let n = 0; n < waiting.length; n += 1) waiting[n]?.resolve(value[n] as Answer)
+    }
+    durable.then(tell, (error: unknown) => rejectAll(waiting, error))
+  })
 }
 
 /** The same, told as soon as it is decided. See Sql.commit. */
 export const gatherDecided = <Asked, Answer>(
   sql: Sql,
   answerAll: (all: readonly Asked[]) => Unit<readonly Answer[]>,
-): ((asked: Asked) => Promise<Committed<Answer>>) => {
-  let open: Waiting<Asked, Answer>[] | undefined
+): ((asked: Asked) => Promise<Committed<Answer>>) =>
+  company<Asked, Answer, Committed<Answer>>(sql, answerAll, ({ value, durable }, waiting) => {
+    for (const [n, answer] of value.entries()) waiting[n]?.resolve({ value: answer, durable })
+  })
 
-  const together = async (waiting: Waiting<Asked, Answer>[]): Promise<void> => {
+/** @param settle tells those who wait, in their order; all were answered */
+const company = <Asked, Answer, Told>(
+  sql: Sql,
+  answerAll: (all: readonly Asked[]) => Unit<readonly Answer[]>,
+  settle: (committed: Committed<readonly Answer[]>, waiting: readonly Waiting<Asked, Told>[]) => void,
+): ((asked: Asked) => Promise<Told>) => {
+  let open: Waiting<Asked, Told>[] | undefined
+
+  const together = async (waiting: Waiting<Asked, Told>[]): Promise<void> => {
     const close = (): void => {
       if (open === waiting) open = undefined
     }
@@ -47,11 +58,10 @@ export const gatherDecided = <Asked, Answer>(
       return answers
     }
     try {
-      const { value, durable } = await sql.commit(unit)
-      for (const [n, answer] of value.entries()) waiting[n]?.resolve({ value: answer, durable })
+      settle(await sql.commit(unit), waiting)
     } catch (error) {
       close()
-      if (waiting.length === 1 || error instanceof StoreUnavailable) for (const one of waiting) one.reject(error)
+      if (waiting.length === 1 || error instanceof StoreUnavailable) rejectAll(waiting, error)
       else for (const one of waiting) void together([one])
     }
   }
@@ -67,4 +77,8 @@ export const gatherDecided = <Asked, Answer>(
       open = [{ asked, resolve, reject }]
       void together(open)
     })
+}
+
+const rejectAll = <Asked, Told>(waiting: readonly Waiting<Asked, Told>[], error: unknown): void => {
+  for (const one of waiting) one.reject(error)
 }

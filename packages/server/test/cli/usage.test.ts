@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { USAGE_FORMATS } from '../../src/cli/usage_formats.ts'
 import type { UsageKey } from '../../src/model/metering.ts'
+import { observedOf } from '../../src/model/observed.ts'
 import { BOUNDED } from '../process/program.ts'
 import type { Depot } from './depot.ts'
 import { command, depot, spawned, storeOf, succeeding } from './depot.ts'
@@ -23,7 +24,7 @@ const use = async (place: Depot, uses: readonly Use[]): Promise<void> => {
   await Promise.all(
     uses.map(async ({ at, units = 1, ...key }) => {
       await store.metering.admit({ key: { ...KEY, ...key }, now: at, units, charges: [] })
-      await store.metering.observe([{ key: { ...KEY, ...key }, at, status: 200, bytesIn: 10, bytesOut: 100, milliseconds: 5 }])
+      await store.metering.observe(observedOf([{ key: { ...KEY, ...key }, at, status: 200, bytesIn: 10, bytesOut: 100, milliseconds: 5 }]))
     }),
   )
   await store.close()
@@ -139,7 +140,9 @@ test('a window that is over is the same to the byte whenever it is asked for, wh
   await use(place, [{ at: now }, { at: APRIL + HOUR }, { at: MARCH - HOUR, clientId: 'new' }])
   const store = await storeOf(place)
   // One of March that ends in April: a download of hours.
-  await store.metering.observe([{ key: KEY, at: APRIL - 2, status: 200, bytesIn: 1, bytesOut: 1e9, milliseconds: 3 * HOUR * 1000 }])
+  await store.metering.observe(
+    observedOf([{ key: KEY, at: APRIL - 2, status: 200, bytesIn: 1, bytesOut: 1e9, milliseconds: 3 * HOUR * 1000 }]),
+  )
   await store.close()
   assert.deepEqual(await Promise.all(formats.map((args) => told(place, ...MARCH_ONLY, ...args))), before)
   assert.equal(new Set(before).size, 9)

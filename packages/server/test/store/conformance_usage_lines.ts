@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Observation, UsageFilter, UsageKey, UsageLine } from '../../src/model/metering.ts'
+import { observedOf } from '../../src/model/observed.ts'
 import type { Store } from '../../src/model/store.ts'
 import type { WithStore } from './opened_store.ts'
 import { ACT, admission, client, NOW, realm } from './samples.ts'
@@ -39,10 +40,12 @@ const observed = async (store: Store): Promise<void> => {
   for (let n = 0; n < 3; n += 1) await metering.admit(admission())
   await metering.observe([])
   await Promise.all([
-    metering.observe([observation(), observation({ status: 101 }), observation({ status: 404, milliseconds: 0.4 })]),
-    metering.observe([observation({ status: 302 }), observation({ status: 503 }), observation({ status: 0, milliseconds: 0.4 })]),
+    metering.observe(observedOf([observation(), observation({ status: 101 }), observation({ status: 404, milliseconds: 0.4 })])),
+    metering.observe(
+      observedOf([observation({ status: 302 }), observation({ status: 503 }), observation({ status: 0, milliseconds: 0.4 })]),
+    ),
   ])
-  await metering.observe([observation({ status: 299, key: { ...KEY } }), observation({ key: { ...KEY, apiKeyId: '' } })])
+  await metering.observe(observedOf([observation({ status: 299, key: { ...KEY } }), observation({ key: { ...KEY, apiKeyId: '' } })]))
   const [without, line, ...others] = await metering.lines(ALL, null, 10)
   assert.deepEqual(others, [])
   assert.deepEqual(line, {
@@ -61,7 +64,7 @@ const observed = async (store: Store): Promise<void> => {
 const outlasting = async (store: Store): Promise<void> => {
   const at = HOUR + 3590
   for (const milliseconds of [69_999, 70_000, 2 * 3_600_000]) {
-    await store.metering.observe([observation({ at, status: 200, milliseconds, bytesIn: 0, bytesOut: 1 })])
+    await store.metering.observe(observedOf([observation({ at, status: 200, milliseconds, bytesIn: 0, bytesOut: 1 })]))
   }
   assert.deepEqual((await store.metering.lines(ALL, null, 10)).map(told), [
     { hour: HOUR, answers: { ...NONE, '2xx': 1 }, bytesIn: 0, bytesOut: 1, milliseconds: 69_999 },
@@ -72,10 +75,12 @@ const outlasting = async (store: Store): Promise<void> => {
 
 const odd = async (store: Store): Promise<void> => {
   const { NaN: nothing, POSITIVE_INFINITY: endless } = Number
-  await store.metering.observe([
-    ...[nothing, -1, endless, 2 ** 60].map((value) => observation({ bytesIn: value, bytesOut: value, milliseconds: value })),
-    ...[nothing, -200, 99, 600, endless].map((status) => observation({ status, bytesIn: 0, bytesOut: 0, milliseconds: 0 })),
-  ])
+  await store.metering.observe(
+    observedOf([
+      ...[nothing, -1, endless, 2 ** 60].map((value) => observation({ bytesIn: value, bytesOut: value, milliseconds: value })),
+      ...[nothing, -200, 99, 600, endless].map((status) => observation({ status, bytesIn: 0, bytesOut: 0, milliseconds: 0 })),
+    ]),
+  )
   const [line] = await store.metering.lines(ALL, null, 10)
   assert.deepEqual(line && told(line), { hour: HOUR, answers: { ...NONE, '2xx': 4, none: 5 }, bytesIn: 0, bytesOut: 0, milliseconds: 0 })
 }

@@ -1,10 +1,12 @@
 // The plans SQLite makes for the store's statements: none of them reads a whole table that grows with clients, tokens or what happened.
+
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
+import { observedOf } from '../../src/model/observed.ts'
 import { openSqlite } from '../../src/store/adapters/sqlite.ts'
 import type { Sql } from '../../src/store/sql.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
@@ -98,7 +100,7 @@ test('no statement that issues, reuses, revokes, audits or sweeps reads a whole 
   const admitted = admission({ charges: [charge({ limit: 9 })] })
   await Promise.all([1, 2, 3].map(() => store.metering.admit(admitted)))
   await Promise.all([1, 2].map(() => store.metering.takeBack(admitted)))
-  await store.metering.observe([{ key: admitted.key, at: NOW, status: 200, bytesIn: 1, bytesOut: 1, milliseconds: 1 }])
+  await store.metering.observe(observedOf([{ key: admitted.key, at: NOW, status: 200, bytesIn: 1, bytesOut: 1, milliseconds: 1 }]))
   const all = { from: 0, to: Number.MAX_SAFE_INTEGER }
   const [line = null] = await store.metering.lines(all, null, 1)
   for (const filter of [{}, { realmId: 'a' }, { clientId: 'app' }, { realmId: 'a', clientId: 'app' }]) {

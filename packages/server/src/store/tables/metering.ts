@@ -6,42 +6,48 @@ import { gather } from '../gather.ts'
 import type { Sql, Unit } from '../sql.ts'
 import { ask } from '../sql.ts'
 import { countAll, giveBackAll, isSameWindow, refuseNonsense, takeSum, untakeSum, usedOf, windowName } from './charges.ts'
-import { addObserved, countRequests, observedOf, uncountRequests } from './usage_hours.ts'
+import { addObserved, countRequests, uncountRequests } from './usage_hours.ts'
 import { sweepUsage, usageLines } from './usage_lines.ts'
 
 /** An admission whose members make no sense is the caller's mistake: RangeError. */
 export const meteringTable = (sql: Sql): Metering => {
   const move = gather(sql, moveAll)
   return {
-    admit: async (admission) => {
-      refuseOdd(admission)
-      const outcome = await move({ admission, back: false })
-      if (outcome === undefined) throw new TypeError('An admission was not answered.')
-      return outcome
+    admit(admission) {
+      try {
+        refuseOdd(admission)
+      } catch (error) {
+        return Promise.reject(error as Error)
+      }
+      // Its own promise and no other: it is on the way of every request.
+      return move({ admission, back: false })
     },
     takeBack: async (admission) => {
       refuseOdd(admission)
       await move({ admission, back: true })
     },
-    observe: async (observations) => {
-      if (observations.length === 0) return
-      const lines = observedOf(observations)
-      await sql.write(() => addObserved(lines))
+    observe: async (lines) => {
+      if (lines.length > 0) await sql.write(() => addObserved(lines))
     },
     lines: (filter, after, limit) => sql.read(usageLines(filter, after, limit)),
     sweep: (before) => sweepUsage(sql, before),
   }
 }
 
+/** Charges that were looked at: the requests of one client in one second share theirs. */
+const looked = new WeakMap<readonly Charge[], number>()
+
 const refuseOdd = ({ now, units, charges }: Admission): void => {
   if (!Number.isFinite(now) || now < 0) throw new RangeError(`An admission has a time, and not ${now}.`)
   if (!Number.isSafeInteger(units) || units < 0) throw new RangeError(`An admission is of whole units, and not of ${units}.`)
+  if (looked.get(charges) === units) return
   for (const [n, charge] of charges.entries()) {
     const isSecond = n > 0 && charges.findIndex((other) => isSameWindow(other, charge)) < n
     if (isSecond) throw new RangeError(`An admission charges one window of ${charge.meter.name} once.`)
     if (charge.units !== units) throw new RangeError(`An admission of ${units} units charges as many, and not ${charge.units}.`)
     refuseNonsense(charge)
   }
+  looked.set(charges, units)
 }
 
 interface Move {
@@ -51,20 +57,23 @@ interface Move {
 }
 
 /** In their order; admissions between two that are taken back together, and the other way round. */
-function* moveAll(moves: readonly Move[]): Unit<readonly (AdmissionOutcome | undefined)[]> {
-  const answers: (AdmissionOutcome | undefined)[] = []
+function* moveAll(moves: readonly Move[]): Unit<readonly AdmissionOutcome[]> {
+  const answers: AdmissionOutcome[] = []
   let start = 0
   while (start < moves.length) {
     const back = moves[start]?.back
     const run: Admission[] = []
     for (let one = moves[start]; one !== undefined && one.back === back; one = moves[start + run.length]) run.push(one.admission)
     if (back) yield* takeBackAll(run)
-    const outcomes = back ? run.map(() => undefined) : yield* admitAll(run)
+    const outcomes = back ? run.map(() => TAKEN_BACK) : yield* admitAll(run)
     for (const outcome of outcomes) answers.push(outcome)
     start += run.length
   }
   return answers
 }
+
+/** Nobody reads what a request that was taken back has used. */
+const TAKEN_BACK: AdmissionOutcome = { admitted: true, used: [] }
 
 function* takeBackAll(admissions: readonly Admission[]): Unit<void> {
   yield* giveBackAll(admissions.flatMap(({ charges }) => charges))
@@ -123,6 +132,7 @@ const groupsOf = (cases: readonly Case[]): Iterable<readonly Case[]> => {
 
 const drawsAlike = (a: Case | undefined, b: Case): boolean => {
   if (a === undefined || a.admission.charges.length !== b.admission.charges.length) return false
+  if (a.admission.charges === b.admission.charges) return true
   for (const [n, charge] of b.admission.charges.entries()) {
     const other = a.admission.charges[n]
     if (other === undefined || !isSameWindow(charge, other)) return false
@@ -134,7 +144,7 @@ const drawsAlike = (a: Case | undefined, b: Case): boolean => {
 function* settleTogether(cases: readonly Case[]): Unit<boolean> {
   const [first] = cases
   if (first === undefined || !cases.every((one) => drawsAlike(first, one))) return false
-  const columns = first.admission.charges.map((_, n) => cases.flatMap(({ admission }) => admission.charges[n] ?? []))
+  const columns = first.admission.charges.map((_, n) => columnOf(cases, n))
   const used: number[] = []
   for (const [n, column] of columns.entries()) {
     const before = yield* takeSum(column)
@@ -150,6 +160,16 @@ function* settleTogether(cases: readonly Case[]): Unit<boolean> {
     one.outcome = { admitted: true, used: used.slice() }
   }
   return true
+}
+
+/** The charge that each of them has at one place. */
+const columnOf = (cases: readonly Case[], n: number): readonly Charge[] => {
+  const column: Charge[] = []
+  for (const { admission } of cases) {
+    const charge = admission.charges[n]
+    if (charge !== undefined) column.push(charge)
+  }
+  return column
 }
 
 /** What this transaction knows to be used of windows, by their names. */

@@ -1,5 +1,6 @@
 // Lines of the bill as rows, one an hour and key: counted up, taken back, told of answers. What is written together is one statement.
-import type { Admission, Observation, UsageKey, UsageLine } from '../../model/metering.ts'
+import type { Admission, ObservedLine, UsageKey } from '../../model/metering.ts'
+import { ANSWER_CLASSES, hourOf, isSameKey } from '../../model/observed.ts'
 import { insertRows } from '../rows.ts'
 import type { SqlValue, Unit } from '../sql.ts'
 import { statement } from '../sql.ts'
@@ -18,57 +19,18 @@ export function* uncountRequests(admissions: readonly Admission[]): Unit<void> {
   }
 }
 
-/** Answers, bytes and milliseconds of one line, ready to be added to it. */
-export interface Observed extends Pick<UsageLine, 'answers' | 'bytesIn' | 'bytesOut' | 'milliseconds'> {
-  readonly key: UsageKey
-  readonly hour: number
-}
-
-export const observedOf = (observations: readonly Observation[]): readonly Observed[] =>
-  linesOf(observations, ({ key, at, milliseconds }) => ({ key, hour: hourOfEnd(at, milliseconds) })).map(({ key, hour, of }) => {
-    const answers = { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, none: 0 }
-    let [bytesIn, bytesOut, milliseconds] = [0, 0, 0]
-    for (const one of of) {
-      answers[CLASSES[Math.floor(one.status / 100)] ?? 'none'] += 1
-      bytesIn += amount(one.bytesIn)
-      bytesOut += amount(one.bytesOut)
-      milliseconds += amount(one.milliseconds)
+/** Adds answers, bytes and milliseconds. */
+export function* addObserved(observed: readonly ObservedLine[]): Unit<void> {
+  const rows = linesOf(observed, (one) => one).map(({ key, hour, of }) => {
+    const values: number[] = []
+    for (const { answers, bytesIn, bytesOut, milliseconds } of of) {
+      const parts = [...ANSWER_CLASSES.map((name) => answers[name]), bytesIn, bytesOut, milliseconds]
+      for (const [n, part] of parts.entries()) values[n] = (values[n] ?? 0) + part
     }
-    return { key, hour, answers, bytesIn: Math.round(bytesIn), bytesOut: Math.round(bytesOut), milliseconds: Math.round(milliseconds) }
+    return [...lineKey(key, hour), ...values.map(Math.round)]
   })
-
-export function* addObserved(lines: readonly Observed[]): Unit<void> {
-  yield* OBSERVE(
-    lines.map(({ key, hour, answers, bytesIn, bytesOut, milliseconds }) => [
-      ...lineKey(key, hour),
-      ...CLASSES_IN_ORDER.map((name) => answers[name]),
-      bytesIn,
-      bytesOut,
-      milliseconds,
-    ]),
-  )
+  yield* OBSERVE(rows)
 }
-
-const HOUR = 3600
-
-/** Seconds after its end that an hour still hears of its requests. */
-const GRACE = 60
-
-const hourOf = (at: number): number => Math.floor(at / HOUR) * HOUR
-
-/** A request that outlasts its hour is told of in the hour in which it ends, so that an hour that was exported stays as it is. */
-const hourOfEnd = (at: number, milliseconds: number): number => {
-  const hour = hourOf(at)
-  const end = at + amount(milliseconds) / 1000
-  return end < hour + HOUR + GRACE ? hour : hourOf(end)
-}
-
-const CLASSES: readonly (keyof UsageLine['answers'] | undefined)[] = [undefined, '1xx', '2xx', '3xx', '4xx', '5xx']
-const CLASSES_IN_ORDER = ['1xx', '2xx', '3xx', '4xx', '5xx', 'none'] as const
-
-/** A year of milliseconds is the least that is nonsense; a petabyte of a single request is too. */
-const MOST = 1e15
-const amount = (value: number): number => (value > 0 && value < MOST ? value : 0)
 
 /** What is counted under one line. */
 interface Line<T> {
@@ -110,10 +72,6 @@ const linesOf = <T>(all: readonly T[], lineOf: (one: T) => { readonly key: Usage
   return lines
 }
 
-const isSameKey = (a: UsageKey, b: UsageKey): boolean =>
-  a === b ||
-  (a.clientId === b.clientId && a.route === b.route && a.apiKeyId === b.apiKeyId && a.apiId === b.apiId && a.realmId === b.realmId)
-
 /** As the row has it, so that what the row takes for one line is one. */
 const nameOf = (key: UsageKey, hour: number): string => lineKey(key, hour).join('\0')
 
@@ -141,7 +99,7 @@ const add = (...columns: string[]): string =>
 const COUNTED = ['requests', 'units']
 const COUNT = insertRows(`INSERT INTO usage_hours (${KEY}, ${COUNTED.join(', ')})`, 8, add(...COUNTED))
 
-const OBSERVED = [...CLASSES_IN_ORDER.map((name) => `answers_${name}`), 'bytes_in', 'bytes_out', 'milliseconds']
+const OBSERVED = [...ANSWER_CLASSES.map((name) => `answers_${name}`), 'bytes_in', 'bytes_out', 'milliseconds']
 const OBSERVE = insertRows(`INSERT INTO usage_hours (${KEY}, ${OBSERVED.join(', ')})`, 15, add(...OBSERVED))
 
 const UNCOUNT = `UPDATE usage_hours SET requests = requests - ?, units = units - ?
