@@ -42,7 +42,7 @@ test('the lines hold every answer and byte once, in whatever order they come', (
         all.reduce((sum, { bytesOut }) => sum + bytesOut, 0),
         all.reduce((sum, { milliseconds }) => sum + milliseconds, 0),
       ])
-      assert.deepEqual(sorted(all.toReversed()).length, sorted(all).length)
+      assert.deepEqual(sorted(all.toReversed()), sorted(all))
       const names = lines.map(({ key, hour }) => JSON.stringify([key, hour]))
       assert.equal(new Set(names).size, names.length, 'one line an hour and key')
     }),
