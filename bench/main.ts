@@ -1,7 +1,9 @@
-// npm run bench: issuance, verification, start-up, the guard with its plan and the gateway beside their peers, and what the ledger costs; all
-// against their targets, in one run.
+// npm run bench: issuance, verification, start-up, the guard with its plan, the gateway and the caller beside their peers, and what the ledger
+// costs; all against their targets, in one run.
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
+import type { CallPlan } from './call.ts'
+import { measureCall } from './call.ts'
 import type { GatewayPlan } from './gateway.ts'
 import { measureGateway } from './gateway.ts'
 import type { GuardPlanPlan } from './guard_plan.ts'
@@ -27,6 +29,7 @@ interface Plan {
   readonly ledger: LedgerPlan
   readonly guardPlan: GuardPlanPlan
   readonly gateway: GatewayPlan
+  readonly call: CallPlan
 }
 
 const FULL: Plan = {
@@ -36,6 +39,7 @@ const FULL: Plan = {
   ledger: { rounds: 5, warmupSeconds: 2, seconds: 2, recordRounds: 3, recordMillis: 1000, commits: 500 },
   guardPlan: { rounds: 3, millis: 1000 },
   gateway: { rounds: 5, warmupSeconds: 2, seconds: 2 },
+  call: { days: 30, rounds: 300, calls: 1000 },
 }
 
 const QUICK: Plan = {
@@ -45,6 +49,7 @@ const QUICK: Plan = {
   ledger: { rounds: 1, warmupSeconds: 1, seconds: 1, recordRounds: 1, recordMillis: 200, commits: 100 },
   guardPlan: { rounds: 1, millis: 400 },
   gateway: { rounds: 1, warmupSeconds: 1, seconds: 1 },
+  call: { days: 3, rounds: 100, calls: 1000 },
 }
 
 process.exitCode = await main(process.argv.slice(2))
@@ -67,6 +72,7 @@ async function main(args: readonly string[]): Promise<number> {
     ledger: () => measureLedger(plan.ledger, loader),
     'guard-plan': () => measureGuardPlan(plan.guardPlan),
     gateway: () => measureGateway(plan.gateway, loader),
+    call: () => measureCall(plan.call),
   }
   const results: Record<string, { readonly targets: readonly Target[] }> = {}
   for (const section of options.sections) results[section] = await sections[section]()

@@ -1,6 +1,6 @@
 // A home-made token endpoint kept as its partners know it, beside a standard one. `DEPOT` is plain data: it could be JSON.
 // DEPOT_SECRET=... SHOP_SECRET=... npm run countersign -- serve --config examples/own_dialect.config.ts
-// The same document makes the client: createClient({ tokenUrl, dialect: DEPOT, ... }).
+// The same document makes the client: createClient({ tokenUrl, dialect: dialect(DEPOT), ... }).
 import type { DialectDocument } from '@countersign/protocol/dialect/dialect'
 import { defineConfig } from '@countersign/server'
 

@@ -5,12 +5,13 @@ import { test } from 'node:test'
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
 const page = read('docs/configuration.md')
-const types = ['input', 'plan_input'].map((name) => read(`packages/server/src/config/${name}.ts`)).join('\n')
+const types = ['input', 'input_listen', 'plan_input'].map((name) => read(`packages/server/src/config/${name}.ts`)).join('\n')
 
 /** Heading of the page for each interface. */
 const SECTIONS: Readonly<Record<string, string>> = {
   ConfigInput: 'The file',
   ListenInput: 'listen',
+  WithoutDatabaseInput: 'withoutDatabase',
   AuditInput: 'audit',
   RealmInput: 'A realm',
   AudienceInput: 'An audience',

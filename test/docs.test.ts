@@ -49,6 +49,9 @@ before(async () => {
   env = {
     PATH: programs(),
     CURL_HOME: folder,
+    // Profiles and tokens of whoever runs the tests are not the documents' business.
+    XDG_CACHE_HOME: `${folder}/cache`,
+    XDG_CONFIG_HOME: `${folder}/config`,
     NODE_OPTIONS: `--import ${new URL('docs/demo_port.ts', import.meta.url).href}`,
     DOCS_PUBLIC: publicOrigin,
     DOCS_MANAGEMENT: demo.managementOrigin,

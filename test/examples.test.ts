@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import { createClient } from '@countersign/call'
 import { demo as demoOptions } from '@countersign/call/demo'
+import { dialect } from '@countersign/call/dialect'
 import { DEPOT } from '../examples/own_dialect.config.ts'
 import { postForm, postJson, send } from '../packages/server/test/harness/http.ts'
 import type { ServerProcess } from '../packages/server/test/harness/server.ts'
@@ -107,7 +108,7 @@ test('the configuration keeps the home-made endpoint to the letter beside a stan
   // What the server answers by is what the client speaks by.
   const client = createClient({
     tokenUrl: `${server.origin}/realms/depot/v2/session`,
-    dialect: DEPOT,
+    dialect: dialect(DEPOT),
     clientId: 'acme',
     clientSecret: env.DEPOT_SECRET,
     apiOrigins: [server.origin],

@@ -1,14 +1,17 @@
 // Compiles the packages to `dist` for publishing: JavaScript, declarations and source maps, in the order of their arrows.
-// Arguments name the packages to build; without any, all of them. Running from source needs none of this.
+// Arguments name the packages to build; without any, all of them. `--in FOLDER` builds a copy of the packages instead, which a test
+// makes so that it leaves the repository alone. Running from source needs none of this.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 
 const ORDER = ['protocol', 'guard', 'call', 'server']
-const root = fileURLToPath(new URL('..', import.meta.url))
+const { values, positionals: wanted } = parseArgs({ allowPositionals: true, options: { in: { type: 'string' } } })
+const root = values.in ?? fileURLToPath(new URL('..', import.meta.url))
 const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url))
 
-const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !ORDER.includes(name))
 if (unknown.length > 0) {
   console.error(`There is no package ${unknown.join(', ')}: name any of ${ORDER.join(', ')}.`)
@@ -17,14 +20,14 @@ if (unknown.length > 0) {
 for (const name of ORDER) if (wanted.length === 0 || wanted.includes(name)) build(name)
 
 function build(name: string): void {
-  const folder = `${root}packages/${name}`
+  const folder = join(root, 'packages', name)
   rmSync(`${folder}/dist`, { recursive: true, force: true })
   const { status } = spawnSync(process.execPath, [tsc, '-p', `${folder}/tsconfig.build.json`], { stdio: 'inherit' })
   if (status !== 0) {
     console.error(`The package ${name} does not compile: mend the errors above and build again.`)
     process.exit(1)
   }
-  copyFileSync(`${root}LICENSE`, `${folder}/LICENSE`)
+  copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'))
   for (const command of commandsOf(folder)) if (existsSync(command)) chmodSync(command, 0o755)
   console.log(`packages/${name}/dist`)
 }

@@ -2,7 +2,11 @@
 import type { Reservation } from './laws.ts'
 
 /** Where the program meets the world: clock, randomness, environment and network are parameters everywhere else. */
-export const EDGE: readonly RegExp[] = [/^packages\/server\/src\/(?:config|server|cli)\//, /^packages\/call\/src\/cli\//]
+export const EDGE: readonly RegExp[] = [
+  /^packages\/server\/src\/(?:config|server|cli)\//,
+  /^packages\/call\/src\/cli\//,
+  /^packages\/call\/src\/.*_env\.ts$/,
+]
 
 /** Entries of the published packages, which give these parameters their defaults. Nothing else may. */
 const DEFAULTS: readonly RegExp[] = [/^packages\/call\/src\/client\.ts$/, /^packages\/guard\/src\/guard\.ts$/]

@@ -1,15 +1,15 @@
 // `fetch` that shows the credentials, where they belong and nowhere else. RFC 6750 sections 2.1, 3.1; RFC 9700 section 4.9.
 // Redirects are followed here, since fetch itself takes only `authorization` away from another origin, not `x-api-key`.
-import { readChallenges } from '@countersign/protocol/oauth/www_authenticate'
-import { OriginNotAllowed, RedirectRefused } from './errors.ts'
+
+import { OriginNotAllowed } from './errors.ts'
+import type { Presentation, ShownToken } from './extensions.ts'
 import type { Hop } from './redirect.ts'
-import { MAX_REDIRECTS, nextHop, redirectTarget } from './redirect.ts'
 
 export interface AuthorizedFetchOptions {
   readonly fetch: typeof globalThis.fetch
   readonly allowed: ReadonlySet<string>
-  readonly token: () => Promise<{ readonly accessToken: string }>
-  readonly present: (accessToken: string) => Readonly<Record<string, string>>
+  readonly token: () => Promise<ShownToken>
+  readonly presentation: Presentation
   /** See TokenSource.reject. */
   readonly reject: (accessToken: string) => Promise<boolean>
   /** Fields this client fills in; a caller's own copies are dropped. */
@@ -18,6 +18,7 @@ export interface AuthorizedFetchOptions {
   readonly carriers: readonly string[]
 }
 
+type Fields = Readonly<Record<string, string>>
 type Input = Parameters<typeof globalThis.fetch>[0]
 type RequestHeaders = Headers | Record<string, string>
 
@@ -26,26 +27,32 @@ type RequestHeaders = Headers | Record<string, string>
  * @throws OriginNotAllowed, RedirectRefused, TokenRequestFailed, DiscoveryFailed, and whatever fetch throws.
  */
 export function createAuthorizedFetch(options: AuthorizedFetchOptions): (input: Input, init?: RequestInit) => Promise<Response> {
-  const { fetch, allowed, token, present, reject, owned, carriers } = options
+  const { fetch, allowed, token, presentation, reject, owned, carriers } = options
 
-  const send = async ({ input, init, first, signal }: Call, hop: Hop): Promise<Attempt> => {
+  const send = async ({ input, init, first, signal, strayed }: Call, hop: Hop): Promise<Attempt> => {
     const [place, rest] = hop === first ? [input, init] : [hop.url.href, initOf(init, signal, hop)]
-    if (!allowed.has(hop.url.origin)) {
+    if (strayed || !allowed.has(hop.url.origin)) {
       return { response: await fetch(place, { ...rest, headers: hop.headers, redirect: 'manual' }), shown: undefined }
     }
     // No token is asked for on behalf of a caller who has gone.
     signal?.throwIfAborted()
-    const shown = (await untilAborted(token(), signal)).accessToken
-    const headers = withFields(hop.headers, owned, present(shown))
+    const shown = await untilAborted(token(), signal)
+    const headers = withFields(hop.headers, owned, await presentation.write(shown, hop.method, hop.url))
     return { response: await fetch(place, { ...rest, headers, redirect: 'manual' }), shown }
   }
 
   /** The answer to one hop, after a second try where the token was refused. */
   const answer = async (call: Call, hop: Hop): Promise<Response> => {
     const { response, shown } = await send(call, hop)
-    if (shown === undefined || call.retried || !refusesToken(response)) return response
+    if (shown === undefined) return response
+    if (presentation.refused?.(shown, hop.method, hop.url, response) && hop.replayable && !call.proven) {
+      call.proven = true
+      await response.body?.cancel()
+      return answer(call, hop)
+    }
+    if (call.retried || !refusesToken(response)) return response
     // Even where this call cannot be repeated, the next one shall have a new token.
-    const another = await reject(shown)
+    const another = await reject(shown.accessToken)
     if (!another || !hop.replayable) return response
     call.retried = true
     await response.body?.cancel()
@@ -57,17 +64,22 @@ export function createAuthorizedFetch(options: AuthorizedFetchOptions): (input: 
     let hop = call.first
     if (!allowed.has(hop.url.origin)) throw new OriginNotAllowed(hop.url.origin)
     let response = await answer(call, hop)
-    for (let followed = 1; call.redirect !== 'manual'; followed++) {
-      const target = redirectTarget(response, hop.url)
-      if (!target) return response
-      await response.body?.cancel()
-      if (call.redirect === 'error') throw new RedirectRefused('forbidden', hop.url.origin)
-      if (followed > MAX_REDIRECTS) throw new RedirectRefused('too_many', hop.url.origin)
-      hop = nextHop(hop, response.status, target, carriers)
+    for (let followed = 1; call.redirect !== 'manual' && mayRedirect(response); followed++) {
+      // Most programs never meet one.
+      const { follow } = await import('./redirect.ts')
+      const next = await follow(response, hop, { carriers, followed, forbidden: call.redirect === 'error' })
+      if (!next) return response
+      hop = next
+      // For good, as in the Fetch standard: else a stranger could send our credentials to an address of his choice at the API.
+      if (!allowed.has(hop.url.origin)) call.strayed = true
       response = await answer(call, hop)
     }
     return response
   }
+}
+
+function mayRedirect({ status }: Response): boolean {
+  return status >= 300 && status < 400
 }
 
 /** One call of the caller's, whatever it becomes on the way. */
@@ -78,12 +90,16 @@ interface Call {
   readonly redirect: 'follow' | 'manual' | 'error'
   readonly signal: AbortSignal | undefined
   retried: boolean
+  /** Sent again with the server's nonce in the proof. */
+  proven: boolean
+  /** It was led off the allowed origins. */
+  strayed: boolean
 }
 
 interface Attempt {
   readonly response: Response
   /** The token that was shown, if any. */
-  readonly shown: string | undefined
+  readonly shown: ShownToken | undefined
 }
 
 /** The caller's URL, parsed. @throws TypeError as fetch does, but without the URL in it. */
@@ -97,7 +113,7 @@ export function readTarget(input: string | URL): URL {
 /** Shared, and never changed: most calls bring none, and making one costs a microsecond. */
 const NO_HEADERS = new Headers()
 
-function withFields(base: Headers, dropped: readonly string[], fields: Readonly<Record<string, string>>): RequestHeaders {
+function withFields(base: Headers, dropped: readonly string[], fields: Fields): RequestHeaders {
   if (base === NO_HEADERS) return { ...fields }
   const headers = new Headers(base)
   for (const name of dropped) headers.delete(name)
@@ -125,7 +141,7 @@ function readCall(input: Input, init: RequestInit): Call {
     replayable: isReplayable(body),
   }
   const redirect = init.redirect ?? request?.redirect ?? 'follow'
-  return { input, init, first, redirect, signal: init.signal ?? request?.signal, retried: false }
+  return { input, init, first, redirect, signal: init.signal ?? request?.signal, retried: false, proven: false, strayed: false }
 }
 
 /** By its members: a Request of another realm or library is one too. */
@@ -148,10 +164,11 @@ function initOf({ body, ...rest }: RequestInit, signal: AbortSignal | undefined,
   }
 }
 
-function refusesToken(response: Response): boolean {
-  if (response.status !== 401) return false
-  const field = response.headers.get('www-authenticate')
-  return field !== null && readChallenges(field).some((challenge) => challenge.parameters.get('error') === 'invalid_token')
+/** RFC 6750 section 3.1. Whoever answers 401 may say so at will: what it leads to is limited, so the field is not taken apart. */
+const INVALID_TOKEN = /(?:^|[\s,])error\s*=\s*"?invalid_token(?![^",\s])/
+
+function refusesToken({ status, headers }: Response): boolean {
+  return status === 401 && INVALID_TOKEN.test(headers.get('www-authenticate') ?? '')
 }
 
 /** The caller goes; the token request it waited for stays, since others may wait for it too. */

@@ -1,12 +1,19 @@
-// The integrator's client: options in, an object with `fetch`, `token`, `headers`, `invalidate` and `revoke` out. It puts the parts
+// The integrator's client: options in, an object with `fetch`, `token`, `headers`, `quota` and what else a caller needs out. It puts the parts
 // together and is the one place that names the defaults for fetch, clocks and randomness.
 import { createAuthorizedFetch, readTarget } from './authorized_fetch.ts'
+import type { Quota } from './budget.ts'
 import type { ClientOptions } from './client_options.ts'
 import { readOptions } from './client_options.ts'
 import { OriginNotAllowed } from './errors.ts'
+import type { On } from './events.ts'
+import { createEvents } from './events.ts'
+import type { Presentation } from './extensions.ts'
 import { createProvider } from './provider.ts'
 import { cacheKey, createMemoryCache } from './token_cache.ts'
 import { createTokenSource } from './token_source.ts'
+
+export type { ClientEvents } from './events.ts'
+export type { Quota }
 
 export interface AccessToken {
   readonly accessToken: string
@@ -32,10 +39,18 @@ export interface Client {
   readonly token: () => Promise<AccessToken>
   /**
    * The header fields to show to the API, in lower case, for programs that do not call `fetch`.
-   * @param url where they will be sent: checked against `apiOrigins`. Without it, that is left to you.
-   * @throws OriginNotAllowed, TokenRequestFailed, DiscoveryFailed
+   * @param url where they will be sent: checked against `apiOrigins`. Without it, that is left to you; a DPoP proof needs it.
+   * @param method of the request, for a DPoP proof; default GET.
+   * @throws OriginNotAllowed, TokenRequestFailed, DiscoveryFailed; ConfigurationError without the URL that a proof needs
    */
-  readonly headers: (url?: string | URL) => Promise<Record<string, string>>
+  readonly headers: (url?: string | URL, method?: string) => Promise<Record<string, string>>
+  /**
+   * What is left of the token budget: asked of `usageUrl`, which costs no token, else what the last token answer said. Undefined where
+   * nothing is known, as with a provider that says nothing.
+   * @throws TokenRequestFailed, DiscoveryFailed if the page cannot be had and nothing was told before
+   */
+  readonly quota: () => Promise<Quota | undefined>
+  readonly on: On
   /** Forgets this token if it is still the one held; without one everything, remembered failures and the refresh token too. */
   readonly invalidate: (accessToken?: string) => Promise<void>
   /**
@@ -45,30 +60,41 @@ export interface Client {
   readonly revoke: () => Promise<void>
 }
 
+/** Where a proof and its token go, whatever the dialect says. */
+const PROOF_FIELDS = ['authorization', 'dpop']
+
 /**
  * Nothing is sent before the first token is needed.
  * @throws ConfigurationError
  */
 export function createClient(options: ClientOptions): Client {
   const settings = readOptions(options)
-  const { dialect, allowed, apiKey } = settings
+  const { dialect, allowed, apiKey, dpop } = settings
   // Looked up at each call, so that a replaced global is honoured.
   const fetch = options.fetch ?? ((...call: Parameters<typeof globalThis.fetch>) => globalThis.fetch(...call))
   const now = options.now ?? (() => Date.now() / 1000)
   const monotonic = options.monotonic ?? (() => performance.now())
   const random = options.random ?? Math.random
-  const provider = createProvider(settings, { fetch, now, timeoutMs: options.timeoutMs ?? 10_000 })
+  const unique = options.unique ?? (() => crypto.randomUUID() + crypto.randomUUID())
+  const transport = { fetch, now, unique, timeoutMs: options.timeoutMs ?? 10_000 }
+  const provider = createProvider(settings, transport)
+  const { on, emit } = createEvents()
   const source = createTokenSource({
     key: async () => cacheKey(await provider.shape()),
     cache: options.cache ?? createMemoryCache(),
     obtain: provider.obtain,
+    usage: () => provider.usage().catch(() => undefined),
+    origin: settings.tokenUrl?.origin ?? settings.issuer ?? '',
+    interactive: settings.grant?.interactive === true,
     assumedLifetime: options.assumedLifetime ?? 60,
     monotonic,
     now,
     random,
+    emit,
   })
-  const present = (token: string): Record<string, string> =>
-    dialect.presentation.write(apiKey === undefined ? { token } : { token, apiKey })
+  const key = apiKey === undefined ? {} : { apiKey }
+  const write: Presentation['write'] = (token) => dialect.presentation.write(token ? { token: token.accessToken, ...key } : key)
+  const presentation = dpop?.presentation(transport, write) ?? { write }
   const { token: tokenCarriers, api_key: keyCarriers } = dialect.document.presentation
 
   return {
@@ -76,26 +102,44 @@ export function createClient(options: ClientOptions): Client {
       fetch,
       allowed,
       token: source.token,
-      present,
+      presentation,
       reject: source.reject,
-      owned: [...tokenCarriers, ...(apiKey === undefined ? [] : keyCarriers)].map((carrier) => carrier.header),
-      carriers: dialect.presentation.headers,
+      owned: [
+        ...[...tokenCarriers, ...(apiKey === undefined ? [] : keyCarriers)].map((carrier) => carrier.header),
+        ...(dpop ? PROOF_FIELDS : []),
+      ],
+      carriers: [...dialect.presentation.headers, ...PROOF_FIELDS],
     }),
     async token() {
       const { accessToken, tokenType, expiresAt, scope } = await source.token()
       return { accessToken, tokenType, expiresAt, ...(scope === undefined ? {} : { scope }) }
     },
-    async headers(url) {
-      const origin = url === undefined ? undefined : readTarget(url).origin
-      if (origin !== undefined && !allowed.has(origin)) throw new OriginNotAllowed(origin)
-      return present((await source.token()).accessToken)
+    async headers(input, method = 'GET') {
+      const url = input === undefined ? undefined : readTarget(input)
+      if (url && !allowed.has(url.origin)) throw new OriginNotAllowed(url.origin)
+      return { ...(await presentation.write(await source.token(), method, url)) }
     },
+    async quota() {
+      const { quotaOf } = await import('./budget.ts')
+      const known = await source.budget()
+      try {
+        const told = await provider.usage()
+        if (told) {
+          await source.hear({ ...known, ...told })
+          return quotaOf(told, 'usage', now())
+        }
+      } catch (error) {
+        if (!known) throw error
+      }
+      return quotaOf(known, 'fields', now())
+    },
+    on,
     invalidate: source.invalidate,
     async revoke() {
       const held = await source.held()
       if (!held) return
-      if (held.refreshToken !== undefined) await provider.revoke(held.refreshToken, 'refresh_token')
-      await provider.revoke(held.accessToken, 'access_token')
+      // A program does it once in its life, if ever.
+      await (await import('./revocation.ts')).revokeHeld(held, settings.revocationUrl, provider)
       await source.invalidate()
     },
   }

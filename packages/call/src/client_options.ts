@@ -1,16 +1,16 @@
 // What a client is made of, and its check: from the options a caller writes to settings that everything below relies on.
-import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
-import { compile } from '@countersign/protocol/dialect/compile'
-import type { DialectDocument, WireClientAuth } from '@countersign/protocol/dialect/dialect'
-import { DialectError, resolveDialect } from '@countersign/protocol/dialect/resolve'
+import type { ClientDialect } from '@countersign/protocol/dialect/client'
+import type { WireClientAuth } from '@countersign/protocol/dialect/dialect'
+import { standardClient } from '@countersign/protocol/dialect/standard_client'
 import { ConfigurationError } from './errors.ts'
+import type { ClientAssertion, GrantSource, Prover } from './extensions.ts'
 import { checkEndpoint, readOrigins } from './origin.ts'
 import type { TokenCache } from './token_cache.ts'
 
 /** A secret, or where to get it: asked for before each token request, so that a rotated one is found. */
 export type Secret = string | (() => string | Promise<string>)
 
-/** Client authentication that this client can write; assertions are not among it. */
+/** Client authentication that needs no more than a secret. */
 export type ClientAuth = Exclude<WireClientAuth, 'private_key_jwt' | 'client_secret_jwt'>
 
 /** One provider and one client of it. Give `tokenUrl` or `issuer`. */
@@ -20,15 +20,19 @@ export interface ClientOptions {
   /** https, or http on a loopback host. */
   readonly tokenUrl?: string
   readonly revocationUrl?: string
-  /** A built-in's name or a document, the same as the server is configured with; default `standard`. */
-  readonly dialect?: string | DialectDocument
+  /** Where the server tells what is left of the token budget: a Countersign's `/realms/{realm}/usage`. */
+  readonly usageUrl?: string
+  /** How the provider spells OAuth, as `dialect('keycloak')` of `@countersign/call/dialect` gives it; default: the standards' own way. */
+  readonly dialect?: ClientDialect
   readonly clientId: string
   /** Left out for a public client. */
   readonly clientSecret?: Secret
   /** Default: what the dialect, or the metadata, says. */
-  readonly clientAuth?: ClientAuth
+  readonly clientAuth?: ClientAuth | ClientAssertion
   /** Default: `password` if there is a username, else `client_credentials`. */
-  readonly grant?: 'client_credentials' | 'password'
+  readonly grant?: 'client_credentials' | 'password' | GrantSource
+  /** Binds tokens to a key of this client's, where the server does that; a token that it does not bind is used as it is. */
+  readonly dpop?: Prover
   readonly username?: string
   readonly password?: Secret
   readonly scope?: string | readonly string[]
@@ -55,6 +59,8 @@ export interface ClientOptions {
   readonly monotonic?: () => number
   /** From 0 to below 1; default `Math.random`: it only spreads renewals. */
   readonly random?: () => number
+  /** See World; for state, PKCE and jti. Default: 244 random bits by `crypto.randomUUID`. */
+  readonly unique?: () => string
 }
 
 /** Options after their check. */
@@ -62,10 +68,14 @@ export interface Settings {
   readonly issuer: string | undefined
   readonly tokenUrl: URL | undefined
   readonly revocationUrl: URL | undefined
-  readonly dialect: CompiledDialect
+  readonly usageUrl: URL | undefined
+  readonly dialect: ClientDialect
   readonly clientId: string
   readonly clientSecret: Secret | undefined
   readonly clientAuth: ClientAuth | undefined
+  readonly assertion: ClientAssertion | undefined
+  readonly grant: GrantSource | undefined
+  readonly dpop: Prover | undefined
   readonly password: Secret | undefined
   /** The original grant in canonical words, without its secrets. */
   readonly parameters: ReadonlyMap<string, string>
@@ -75,25 +85,35 @@ export interface Settings {
 
 /** @throws ConfigurationError: one sentence, without any of the secrets. */
 export function readOptions(options: ClientOptions): Settings {
-  const { issuer, tokenUrl, revocationUrl, clientSecret, clientAuth, apiKey } = options
+  const { issuer, tokenUrl, clientSecret, clientAuth: given, grant, apiKey } = options
+  const [clientAuth, assertion] = typeof given === 'object' ? [undefined, given] : [given, undefined]
   if (issuer === undefined && tokenUrl === undefined) throw new ConfigurationError('Give an issuer or a tokenUrl.')
-  if (issuer !== undefined) checkEndpoint(issuer, 'issuer')
   requireText(options.clientId, 'clientId')
   for (const name of ['clientSecret', 'password'] as const) if (options[name] === '') throw new ConfigurationError(`${name} is empty.`)
-  if (clientSecret === undefined && clientAuth !== undefined && clientAuth !== 'none')
-    throw new ConfigurationError(`${clientAuth} needs a clientSecret.`)
-  if (clientSecret !== undefined && clientAuth === 'none')
-    throw new ConfigurationError("clientAuth 'none' and a clientSecret contradict each other.")
-  const dialect = readDialect(options.dialect ?? 'standard')
+  const method = assertion?.method ?? clientAuth
+  if (method !== undefined && (clientSecret === undefined) === (method.startsWith('client_secret_') && !assertion)) {
+    const mend = clientSecret === undefined ? 'needs a clientSecret' : 'wants no clientSecret beside it'
+    throw new ConfigurationError(`clientAuth ${method} ${mend}.`)
+  }
+  const dialect = readDialect(options.dialect)
   checkApiKey(apiKey, dialect)
+  const endpoint = (name: 'issuer' | 'tokenUrl' | 'revocationUrl' | 'usageUrl'): URL | undefined => {
+    const url = options[name]
+    return url === undefined ? undefined : checkEndpoint(url, name)
+  }
+  endpoint('issuer')
   return {
     issuer,
-    tokenUrl: tokenUrl === undefined ? undefined : checkEndpoint(tokenUrl, 'tokenUrl'),
-    revocationUrl: revocationUrl === undefined ? undefined : checkEndpoint(revocationUrl, 'revocationUrl'),
+    tokenUrl: endpoint('tokenUrl'),
+    revocationUrl: endpoint('revocationUrl'),
+    usageUrl: endpoint('usageUrl'),
     dialect,
     clientId: options.clientId,
     clientSecret,
     clientAuth,
+    assertion,
+    grant: typeof grant === 'object' ? grant : undefined,
+    dpop: options.dpop,
     password: options.password,
     parameters: readParameters(options),
     allowed: readOrigins(options.apiOrigins ?? []),
@@ -121,20 +141,19 @@ const OWN_PARAMETERS = [
 ]
 
 function readParameters(options: ClientOptions): ReadonlyMap<string, string> {
-  const { username, password, audience } = options
-  const grant = options.grant ?? (username === undefined ? 'client_credentials' : 'password')
+  const { username, password, grant: wanted = username === undefined ? 'client_credentials' : 'password' } = options
+  const grant = typeof wanted === 'object' ? wanted.name : wanted
   if (grant === 'password' && (!username || password === undefined))
     throw new ConfigurationError('The password grant needs a username and a password.')
-  if (grant === 'client_credentials' && (username !== undefined || password !== undefined)) {
-    throw new ConfigurationError("client_credentials has no user: leave out username and password, or set grant: 'password'.")
+  if (grant !== 'password' && (username !== undefined || password !== undefined)) {
+    throw new ConfigurationError(`The grant ${grant} has no user: leave out username and password, or set grant: 'password'.`)
   }
-  const parameters = new Map<string, string>([['grant_type', grant]])
-  if (username !== undefined) parameters.set('username', username)
-  const scope = joined(options.scope)
-  if (scope) parameters.set('scope', scope)
-  if (audience) parameters.set('audience', audience)
-  const resource = joined(options.resource)
-  if (resource) parameters.set('resource', resource)
+  const parameters = new Map([['grant_type', grant]])
+  const given = { username: options.username, scope: options.scope, audience: options.audience, resource: options.resource }
+  for (const [name, value] of Object.entries(given)) {
+    const text = typeof value === 'object' ? value.join(' ') : value
+    if (text) parameters.set(name, text)
+  }
   for (const [name, value] of Object.entries(options.parameters ?? {})) {
     if (OWN_PARAMETERS.includes(name)) throw new ConfigurationError(`parameters.${name} has an option of its own.`)
     parameters.set(name, value)
@@ -142,20 +161,15 @@ function readParameters(options: ClientOptions): ReadonlyMap<string, string> {
   return parameters
 }
 
-function joined(value: string | readonly string[] | undefined): string | undefined {
-  return typeof value === 'object' ? value.join(' ') : value
-}
-
-function readDialect(document: string | DialectDocument): CompiledDialect {
-  try {
-    return compile(resolveDialect(document))
-  } catch (error) {
-    if (error instanceof DialectError) throw new ConfigurationError(`The dialect cannot be used: ${error.message}.`)
-    throw error
+function readDialect(dialect: ClientDialect = standardClient): ClientDialect {
+  // A name or a bare document, from a program without types: the check and the other built-in ones are not in the core.
+  if (typeof dialect !== 'object' || !('tokenRequest' in dialect)) {
+    throw new ConfigurationError("The dialect must be made by dialect() of '@countersign/call/dialect', which takes its name or document.")
   }
+  return dialect
 }
 
-function checkApiKey(apiKey: string | undefined, dialect: CompiledDialect): void {
+function checkApiKey(apiKey: string | undefined, dialect: ClientDialect): void {
   if (apiKey === undefined) return
   if (!/^[\x21-\x7e]{1,4096}$/.test(apiKey)) throw new ConfigurationError('apiKey must be visible ASCII characters without spaces.')
   if (dialect.document.presentation.api_key.length === 0)

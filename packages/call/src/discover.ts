@@ -1,12 +1,15 @@
 // A provider's metadata from its issuer: OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3. The issuer in the document is
 // compared by plain string, slash and all: whoever can answer for one issuer must not speak for another.
+import { parseBody } from '@countersign/protocol/dialect/codec/token_response'
+import type { WireResponse } from '@countersign/protocol/dialect/message'
+import { isPlainObject } from '@countersign/protocol/dialect/shape'
 import type { ServerMetadata } from '@countersign/protocol/oauth/metadata'
-import type { JsonObject } from '@countersign/protocol/oauth/strict_json'
-import { isJsonObject, parseStrictJson, StrictJsonError } from '@countersign/protocol/oauth/strict_json'
-import { DiscoveryFailed } from './errors.ts'
-import { isLoopback, readEndpoint } from './origin.ts'
+import { DiscoveryFailed, TokenRequestFailed } from './errors.ts'
+import { isLoopback, mayBeHere, readEndpoint } from './origin.ts'
 import type { Transport } from './provider_exchange.ts'
-import { isRedirect, readBounded, systemCode } from './provider_exchange.ts'
+import { exchange } from './provider_exchange.ts'
+
+type Document = Readonly<Record<string, unknown>>
 
 /**
  * @param issuer exactly as the provider writes it. https, or http on a loopback host.
@@ -32,35 +35,34 @@ export function metadataUrls(issuer: URL): readonly string[] {
   ]
 }
 
-const MAX_DOCUMENT_BYTES = 64 * 1024
-const LIMITS = { maxDepth: 8, maxMembers: 2000 }
-const ENDPOINTS = ['token_endpoint', 'revocation_endpoint', 'introspection_endpoint', 'userinfo_endpoint', 'jwks_uri']
+const ENDPOINTS = [
+  'token_endpoint',
+  'authorization_endpoint',
+  'device_authorization_endpoint',
+  'revocation_endpoint',
+  'introspection_endpoint',
+  'userinfo_endpoint',
+  'jwks_uri',
+]
 
 /** The document; undefined if there is none at this place. */
-async function fetchDocument(url: string, issuer: string, { fetch, timeoutMs }: Transport): Promise<JsonObject | undefined> {
-  let response: Response
-  let text: string | undefined
+async function fetchDocument(url: string, issuer: string, transport: Transport): Promise<Document | undefined> {
+  let response: WireResponse
   try {
-    const signal = AbortSignal.timeout(timeoutMs)
-    response = await fetch(url, { headers: { accept: 'application/json' }, redirect: 'manual', signal })
-    text = await readBounded(response, MAX_DOCUMENT_BYTES)
+    response = await exchange(new URL(url), { method: 'GET', path: '', headers: { accept: 'application/json' }, body: '' }, transport)
   } catch (error) {
-    throw new DiscoveryFailed('unreachable', issuer, `the connection failed${systemCode(error)}.`)
+    if (!(error instanceof TokenRequestFailed)) throw error
+    if (error.code === 'redirected' || error.code === 'unreadable_answer') return undefined
+    throw new DiscoveryFailed('unreachable', issuer, error.description)
   }
-  if (response.status >= 500 || response.status === 429)
-    throw new DiscoveryFailed('unreachable', issuer, `the server answered ${response.status}.`)
-  if (response.status !== 200 || isRedirect(response)) return undefined
-  try {
-    const value = text === undefined ? undefined : parseStrictJson(text, LIMITS)
-    return isJsonObject(value) ? value : undefined
-  } catch (error) {
-    // A page of HTML with status 200 is how many servers say 404.
-    if (error instanceof StrictJsonError) return undefined
-    throw error
-  }
+  const { status, body } = response
+  if (status >= 500 || status === 429) throw new DiscoveryFailed('unreachable', issuer, `the server answered ${status}.`)
+  // A page of HTML with status 200 is how many servers say 404.
+  const value = status === 200 ? parseBody(body) : undefined
+  return isPlainObject(value) ? value : undefined
 }
 
-function readMetadata(document: JsonObject, issuer: string, issuerUrl: URL): ServerMetadata {
+function readMetadata(document: Document, issuer: string, issuerUrl: URL): ServerMetadata {
   const refuse = (description: string): DiscoveryFailed => new DiscoveryFailed('unreadable_answer', issuer, description)
   if (member(document, 'issuer') !== issuer) {
     throw new DiscoveryFailed(
@@ -74,13 +76,13 @@ function readMetadata(document: JsonObject, issuer: string, issuerUrl: URL): Ser
     if (value === undefined) continue
     const url = typeof value === 'string' ? readEndpoint(value) : undefined
     // A stranger's document must not send credentials to a service of this machine.
-    if (!url || (isLoopback(url) && !isLoopback(issuerUrl))) throw refuse(`its ${name} is not an https URL.`)
+    if (!url || (mayBeHere(url) && !isLoopback(issuerUrl))) throw refuse(`its ${name} is not an https URL.`)
   }
   const tokenEndpoint = member(document, 'token_endpoint')
   if (typeof tokenEndpoint !== 'string') throw refuse('it names no token_endpoint.')
   return { ...document, issuer, token_endpoint: tokenEndpoint }
 }
 
-function member(document: JsonObject, name: string): unknown {
+function member(document: Document, name: string): unknown {
   return Object.hasOwn(document, name) ? document[name] : undefined
 }

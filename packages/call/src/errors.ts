@@ -11,9 +11,17 @@ export class ConfigurationError extends Error {
 /**
  * OAuth's own codes as the server gave them, and what can go wrong before there is one:
  * `unreachable` no connection · `timeout` no answer in time · `redirected` the endpoint redirects, which is never followed ·
- * `unreadable_answer` too long, not of the dialect, or a token that cannot be used.
+ * `unreadable_answer` too long, not of the dialect, or a token that cannot be used · `budget_exhausted` the token budget is used up, so
+ * nothing was asked · `authorization_refused` a human, or the server in front of him, said no.
  */
-export const TOKEN_FAILURE_CODES = ['unreachable', 'timeout', 'redirected', 'unreadable_answer'] as const
+export const TOKEN_FAILURE_CODES = [
+  'unreachable',
+  'timeout',
+  'redirected',
+  'unreadable_answer',
+  'budget_exhausted',
+  'authorization_refused',
+] as const
 export type TokenFailureCode = OAuthErrorCode | (typeof TOKEN_FAILURE_CODES)[number]
 
 export interface TokenFailure {
@@ -22,6 +30,8 @@ export interface TokenFailure {
   readonly origin: string
   /** HTTP status, if there was an answer. */
   readonly status?: number | undefined
+  /** The server's own word, where `code` has none for it: `authorization_pending`. */
+  readonly serverCode?: string | undefined
   /** Seconds until it is worth trying again. */
   readonly retryAfter?: number | undefined
   /** The server's sentence or ours; never with a credential in it. */
@@ -34,15 +44,18 @@ export class TokenRequestFailed extends Error {
   readonly code: TokenFailureCode
   readonly origin: string
   readonly status: number | undefined
+  readonly serverCode: string | undefined
   readonly retryAfter: number | undefined
   readonly description: string
 
-  constructor({ code, origin, status, retryAfter, description }: TokenFailure) {
+  constructor(failure: TokenFailure) {
+    const { code, origin, status, description } = failure
     super(`The token endpoint at ${origin} gave no token: ${code}${status === undefined ? '' : ` (${status})`}. ${description}`)
     this.code = code
     this.origin = origin
     this.status = status
-    this.retryAfter = retryAfter
+    this.serverCode = failure.serverCode
+    this.retryAfter = failure.retryAfter
     this.description = description
   }
 
@@ -109,6 +122,7 @@ const TEMPORARY: ReadonlySet<TokenFailureCode> = new Set([
   'unreachable',
   'timeout',
   'unreadable_answer',
+  'budget_exhausted',
   'slow_down',
   'server_error',
   'temporarily_unavailable',

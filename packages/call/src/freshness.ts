@@ -17,6 +17,8 @@ export type Age = 'fresh' | 'aging' | 'old' | 'ended'
 /** Renewal begins between these shares of the lifetime, so that many processes do not all renew in one moment. */
 export const SOFT_SHARE = { least: 0.75, most: 0.85 } as const
 export const HARD_SHARE = 0.95
+/** Where the budget is shortest: the rest is for the way to the API and for clocks that differ. */
+export const LAST_SHARE = 0.99
 /** Nobody means more: 10 years, in seconds. */
 export const LONGEST_LIFETIME = 315_360_000
 
@@ -29,6 +31,18 @@ export function freshnessOf(startedAt: number, lifetime: number, random: number)
   const life = Math.min(Math.max(lifetime, 0), LONGEST_LIFETIME) * 1000
   const soft = SOFT_SHARE.least + (SOFT_SHARE.most - SOFT_SHARE.least) * random
   return { renewAt: startedAt + life * soft, waitAt: startedAt + life * HARD_SHARE, endsAt: startedAt + life }
+}
+
+/**
+ * Of a token that the server handed out again: nothing is gained by asking before its end, less the hard margin of its whole life;
+ * where not even that is left, before its end.
+ * @param remaining seconds, `expires_in`. @param whole seconds it lived at first.
+ */
+export function freshnessOfSame(startedAt: number, remaining: number, whole: number, random: number): Freshness {
+  const { endsAt } = freshnessOf(startedAt, remaining, 0)
+  const margin = whole * 1000 * (1 - HARD_SHARE) * (0.5 + random / 2)
+  const waitAt = endsAt - margin > startedAt ? endsAt - margin : endsAt
+  return { renewAt: waitAt, waitAt, endsAt }
 }
 
 export function ageAt({ renewAt, waitAt, endsAt }: Freshness, at: number): Age {

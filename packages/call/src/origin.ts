@@ -7,6 +7,13 @@ export function isLoopback(url: URL): boolean {
   return LOOPBACK.test(url.hostname)
 }
 
+const HERE = /^(127\.|0\.0\.0\.0$|\[::1?\]$|\[::ffff:(7f[0-9a-f]{2}:|0:0\])|(.*\.)?localhost\.?$)/
+
+/** Every spelling that may lead to this machine, where a loopback address is not wanted: more than those which are surely safe over http. */
+export function mayBeHere(url: URL): boolean {
+  return HERE.test(url.hostname)
+}
+
 export function isSecure(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url))
 }

@@ -1,8 +1,11 @@
 // The five providers of the integration pages as ClientOptions: where their endpoints are, how they speak, where their API lives.
 // Everything not said here is an option of ClientOptions and may be given along.
-import { compile } from '@countersign/protocol/dialect/compile'
-import type { DialectDocument } from '@countersign/protocol/dialect/dialect'
-import { resolveDialect } from '@countersign/protocol/dialect/resolve'
+import { auth0 } from '@countersign/protocol/dialect/builtin/auth0'
+import { keycloak } from '@countersign/protocol/dialect/builtin/keycloak'
+import { webcommander as webcommanderDialect } from '@countersign/protocol/dialect/builtin/webcommander'
+import { clientDialect } from '@countersign/protocol/dialect/client'
+import type { Dialect } from '@countersign/protocol/dialect/dialect'
+import { endpointPaths } from '@countersign/protocol/dialect/paths'
 import type { ClientOptions, Secret } from './client_options.ts'
 import { ConfigurationError } from './errors.ts'
 import { checkEndpoint } from './origin.ts'
@@ -21,12 +24,12 @@ export interface ConfidentialOptions extends PresetOptions {
 
 /** Willba: client_credentials at `https://auth.willba.app`. @param options.realm the `{realm-name}` of the page; default `willba`. */
 export function willba({ realm = 'willba', ...options }: ConfidentialOptions & { readonly realm?: string }): ClientOptions {
-  return preset('keycloak', realm, { auth: 'https://auth.willba.app', api: 'https://api.willba.app' }, options)
+  return preset(keycloak, realm, { auth: 'https://auth.willba.app', api: 'https://api.willba.app' }, options)
 }
 
 /** Wych's two headers on each call: `x-api-key`, and `authorisation` with `bearer` as its page spells them. */
-export const WYCH_DIALECT: DialectDocument = {
-  extends: 'keycloak',
+export const WYCH_DIALECT: Dialect = {
+  ...keycloak,
   name: 'wych',
   presentation: {
     token: [
@@ -47,7 +50,7 @@ export function wogeez(
   options: PresetOptions & { readonly username: string; readonly password: Secret; readonly clientId?: string },
 ): ClientOptions {
   const place = { auth: 'https://auth.wogeez.com', api: 'https://api.wogeez.com' }
-  return preset('keycloak', 'wogeez', place, { clientId: 'wogeez-api', grant: 'password', ...options })
+  return preset(keycloak, 'wogeez', place, { clientId: 'wogeez-api', grant: 'password', ...options })
 }
 
 /**
@@ -60,7 +63,7 @@ export function wave({ issuerUrl, ...options }: ConfidentialOptions & { readonly
     throw new ConfigurationError("Wave's authorization server differs from customer to customer: set issuerUrl to the one you were given.")
   }
   const place = { auth: issuerUrl ?? WAVE_API, api: WAVE_API }
-  return preset('auth0', 'wave', place, { audience: WAVE_API, ...options })
+  return preset(auth0, 'wave', place, { audience: WAVE_API, ...options })
 }
 
 /** WebCommander: client and user in one JSON request, tokens shown as `access_token: TOKEN`, with a refresh token. */
@@ -70,7 +73,7 @@ export function webcommander({
 }: ConfidentialOptions & { readonly username: string; readonly password: Secret; readonly redirectUri?: string }): ClientOptions {
   const place = { auth: 'https://api.webcommander.com', api: 'https://api.webcommander.com' }
   const parameters = { redirect_uri: redirectUri, ...options.parameters }
-  return preset('webcommander', 'webcommander', place, { grant: 'password', ...options, parameters })
+  return preset(webcommanderDialect, 'webcommander', place, { grant: 'password', ...options, parameters })
 }
 
 const WAVE_API = 'https://api.wave.bemobi.com'
@@ -82,7 +85,7 @@ interface Place {
 
 /** What a preset's caller gave, `baseUrl` replaced by what follows from it. */
 function preset(
-  dialect: string | DialectDocument,
+  dialect: Dialect,
   realm: string,
   place: Place,
   { baseUrl, ...options }: Omit<ClientOptions, 'dialect'> & { readonly baseUrl?: string },
@@ -90,19 +93,22 @@ function preset(
   if (!/^[A-Za-z0-9._~-]{1,128}$/.test(realm)) throw new ConfigurationError('realm must be a name of letters, digits and . _ ~ -')
   const rooted = baseUrl === undefined
   const auth = checkEndpoint(baseUrl ?? place.auth, rooted ? 'issuerUrl' : 'baseUrl')
-  const compiled = compile(resolveDialect(dialect))
   const endpoint = (name: 'token' | 'revocation'): string | undefined => {
-    const path = compiled.paths(name, realm, rooted)[0]
+    const path = endpointPaths(dialect, name, realm, rooted)[0]
     return path === undefined ? undefined : auth.origin + auth.pathname.replace(/\/$/, '') + path
   }
   // Only beside the token endpoint of this preset: another one has its revocation elsewhere.
   const revocationUrl = options.tokenUrl === undefined ? endpoint('revocation') : undefined
   const tokenUrl = endpoint('token')
+  // A Countersign's own page, which no provider of these pages has at its own host; a public client is told nothing there.
+  const countersign = !rooted && options.tokenUrl === undefined && options.clientSecret !== undefined
+  const usageUrl = countersign ? `${auth.origin}${auth.pathname.replace(/\/$/, '')}/realms/${realm}/usage` : undefined
   return {
-    dialect,
+    dialect: clientDialect(dialect),
     apiOrigins: [rooted ? place.api : auth.origin],
     ...(tokenUrl === undefined ? {} : { tokenUrl }),
     ...(revocationUrl === undefined ? {} : { revocationUrl }),
+    ...(usageUrl === undefined ? {} : { usageUrl }),
     ...options,
   }
 }

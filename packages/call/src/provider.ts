@@ -1,87 +1,166 @@
 // The provider as this client sees it: its endpoints, given or discovered, and the grant that gives a token. RFC 6749 sections 4.3,
 // 4.4, 6; RFC 7009 for revocation. It keeps no token.
 
+import { parseBody } from '@countersign/protocol/dialect/codec/token_response'
+import type { WireResponse } from '@countersign/protocol/dialect/message'
 import type { ServerMetadata } from '@countersign/protocol/oauth/metadata'
+import type { Parameters } from '@countersign/protocol/oauth/parameters'
 import type { TokenSet } from '@countersign/protocol/oauth/token_response'
+import type { Budget } from './budget.ts'
 import type { ClientAuth, Settings } from './client_options.ts'
 import { readSecret } from './client_options.ts'
-import { discover } from './discover.ts'
 import { ConfigurationError, TokenRequestFailed } from './errors.ts'
+import type { GrantWorld, World } from './extensions.ts'
 import type { Transport } from './provider_exchange.ts'
 import { exchange } from './provider_exchange.ts'
 import type { ClientCredentials, ProviderEndpoint } from './request_token.ts'
-import { readFailure, requestToken, secretsOf, writeRequest } from './request_token.ts'
+import { failureOf, requestToken, writeRequest } from './request_token.ts'
+import type { TokenSourceOptions } from './token_source.ts'
 
 export interface Provider {
-  /** By the refresh token if there is one, by the original grant if there is none or it is refused. */
-  readonly obtain: (refreshToken: string | undefined) => Promise<TokenSet>
-  /** @throws ConfigurationError if no revocation endpoint is known; TokenRequestFailed if the server refuses. */
-  revoke(token: string, hint: 'access_token' | 'refresh_token'): Promise<void>
+  /** By the refresh token if there is one, by the original grant if there is none or it is refused. See TokenSourceOptions.obtain. */
+  readonly obtain: TokenSourceOptions['obtain']
+  /** What the server's usage page says of the token budget; undefined if no page is known, or it tells of none. @throws TokenRequestFailed */
+  readonly usage: () => Promise<Budget | undefined>
+  /** An authenticated POST that is no token request. @throws TokenRequestFailed */
+  readonly post: (url: URL, named: Parameters) => Promise<WireResponse>
+  /** Undefined where there is no issuer to ask. @throws DiscoveryFailed */
+  readonly metadata: () => Promise<ServerMetadata | undefined>
   /** Everything that shapes a token, for the cache's key. */
   shape(): Promise<readonly unknown[]>
 }
 
-export function createProvider(settings: Settings, transport: Transport): Provider {
-  const { issuer, tokenUrl, dialect, parameters } = settings
+export function createProvider(settings: Settings, transport: Transport & World): Provider {
+  const { issuer, tokenUrl, usageUrl, dialect, parameters, grant, assertion, dpop, clientId } = settings
   let discovered: Promise<ServerMetadata> | undefined
 
-  const metadata = (): Promise<ServerMetadata> | undefined => {
-    if (issuer === undefined || tokenUrl !== undefined) return undefined
-    discovered ??= discover(issuer, transport).catch((error: unknown) => {
-      discovered = undefined
-      throw error
-    })
+  const metadata = async (): Promise<ServerMetadata | undefined> => {
+    if (issuer === undefined) return undefined
+    discovered ??= import('./discover.ts')
+      .then(({ discover }) => discover(issuer, transport))
+      .catch((error: unknown) => {
+        discovered = undefined
+        throw error
+      })
     return discovered
   }
 
   const endpoint = async (): Promise<ProviderEndpoint> => {
-    const found = await metadata()
-    const url = tokenUrl ?? new URL(found?.token_endpoint ?? '')
-    return { url, dialect, clientAuth: clientAuthOf(settings, found) }
+    const found = tokenUrl ? undefined : await metadata()
+    return { url: tokenUrl ?? new URL(found?.token_endpoint ?? ''), dialect, clientAuth: clientAuthOf(settings, found) }
   }
 
-  const credentials = async (): Promise<ClientCredentials> => {
-    const { clientId, clientSecret } = settings
-    return { clientId, clientSecret: clientSecret === undefined ? undefined : await readSecret(clientSecret, 'clientSecret') }
+  const credentials = async ({ url }: ProviderEndpoint): Promise<ClientCredentials> => {
+    const secret = settings.clientSecret
+    const clientSecret = secret === undefined ? undefined : await readSecret(secret, 'clientSecret')
+    if (!assertion) return { clientId, clientSecret }
+    const jwt = await assertion.assertion(clientId, issuer ?? url.href, transport)
+    return {
+      clientId,
+      clientSecret,
+      assertion: new Map([
+        ['client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'],
+        ['client_assertion', jwt],
+      ]),
+    }
   }
 
-  const original = async (): Promise<ReadonlyMap<string, string>> => {
-    if (settings.password === undefined) return parameters
-    return new Map(parameters).set('password', await readSecret(settings.password, 'password'))
+  /** The client's own parameters, without asking anybody but the password's source. */
+  const own = async (): Promise<Parameters> =>
+    settings.password === undefined ? parameters : new Map(parameters).set('password', await readSecret(settings.password, 'password'))
+
+  const post = async (url: URL, named: Parameters): Promise<WireResponse> => {
+    const place = await endpoint()
+    const client = await credentials(place)
+    const target = { ...place, url }
+    const response = await exchange(target.url, writeRequest(target, client, named), transport)
+    if (response.status >= 200 && response.status < 300) return response
+    throw await failureOf(target, response, client, named, transport)
   }
 
-  const revocationUrl = async (): Promise<URL> => {
-    const found = (await metadata())?.revocation_endpoint
-    const url = settings.revocationUrl ?? (found === undefined ? undefined : new URL(found))
-    if (!url) throw new ConfigurationError('No revocation endpoint is known: set revocationUrl, or an issuer whose metadata names it.')
-    return url
+  /** One token request; a second one where the server wants its nonce in the proof. RFC 9449 section 8. */
+  const ask = async (named: Parameters, hear: Hear, repeated = false): Promise<TokenSet> => {
+    const place = await endpoint()
+    const proven = { method: 'POST', url: place.url }
+    const proof = await dpop?.prove(proven, transport)
+    const told = { nonce: false }
+    const heard = async ({ status, headers }: WireResponse): Promise<void> => {
+      if (headers['ratelimit'] !== undefined) {
+        const budget = (await import('./budget.ts')).budgetOfFields(headers, transport.now())
+        if (budget) hear(budget)
+      }
+      told.nonce = dpop?.learn(proven, { status, headers }) === true
+    }
+    try {
+      return await requestToken(place, await credentials(place), named, transport, { proof, heard })
+    } catch (error) {
+      if (!told.nonce || repeated) throw error
+    }
+    return ask(named, hear, true)
+  }
+
+  const world: GrantWorld = {
+    now: transport.now,
+    unique: transport.unique,
+    clientId,
+    asked: new Map([...parameters].filter(([name]) => name !== 'grant_type')),
+    issuer,
+    metadata: async (member) => (await metadata())?.[member],
+    post,
+  }
+
+  const askByGrant = async (named: Parameters, hear: Hear): Promise<TokenSet> => {
+    try {
+      // RFC 6749 section 6: without a new refresh token the old one goes on.
+      return withRefreshToken(await ask(named, hear), named.get('refresh_token'))
+    } catch (error) {
+      if (!(error instanceof TokenRequestFailed) || !(await grant?.again?.(error, named))) throw error
+    }
+    return askByGrant(named, hear)
+  }
+
+  const original = async (hear: Hear): Promise<TokenSet> => askByGrant(grant ? await grant.parameters(world) : await own(), hear)
+
+  const refresh = async (refreshToken: string, hear: Hear): Promise<TokenSet | undefined> => {
+    const named = new Map([
+      ['grant_type', 'refresh_token'],
+      ['refresh_token', refreshToken],
+    ])
+    try {
+      return withRefreshToken(await ask(named, hear), refreshToken)
+    } catch (error) {
+      if (error instanceof TokenRequestFailed && REFRESH_REFUSED.has(error.code)) return undefined
+      throw error
+    }
   }
 
   return {
-    async obtain(refreshToken) {
-      const [place, client] = [await endpoint(), await credentials()]
-      if (refreshToken !== undefined) {
-        const tokens = await refresh(place, client, refreshToken, transport)
-        if (tokens) return tokens
-      }
-      return requestToken(place, client, await original(), transport)
+    async obtain(refreshToken, hear) {
+      const refreshed = refreshToken === undefined ? undefined : await refresh(refreshToken, hear)
+      return refreshed ? { tokens: refreshed, how: 'refreshed' } : { tokens: await original(hear), how: 'new' }
     },
-    async revoke(token, hint) {
-      const [place, client] = [{ ...(await endpoint()), url: await revocationUrl() }, await credentials()]
-      const named = new Map([
-        ['token', token],
-        ['token_type_hint', hint],
-      ])
-      const response = await exchange(place.url, writeRequest(place, client, named), transport)
-      if (response.status >= 200 && response.status < 300) return
-      throw readFailure(place, response, secretsOf(client, named), transport.now())
+    async usage() {
+      if (!usageUrl) return undefined
+      const { body } = await post(usageUrl, new Map())
+      return (await import('./budget.ts')).budgetOfUsage(parseBody(body), transport.now())
     },
+    post,
+    metadata,
     async shape() {
-      const { clientId, clientSecret } = await credentials()
-      return [issuer, tokenUrl?.href, dialect.document, settings.clientAuth, clientId, clientSecret, [...(await original())].sort(byName)]
+      // Of the dialect only what asks and reads: how a token is shown did not shape it.
+      const { presentation: _shown, ...spoken } = dialect.document
+      const secret = settings.clientSecret === undefined ? undefined : await readSecret(settings.clientSecret, 'clientSecret')
+      const shape = typeof grant?.shape === 'function' ? await grant.shape() : grant?.shape
+      return [
+        [issuer, tokenUrl?.href, dialect.name, spoken, settings.clientAuth, clientId, secret],
+        [...(await own())].sort(byName),
+        [shape, await assertion?.identity(), await dpop?.thumbprint()],
+      ]
     },
   }
 }
+
+type Hear = (budget: Budget) => void
 
 /** Refusals of a refresh token after which the original grant is worth a try. */
 const REFRESH_REFUSED: ReadonlySet<string> = new Set([
@@ -92,23 +171,8 @@ const REFRESH_REFUSED: ReadonlySet<string> = new Set([
   'unsupported_grant_type',
 ])
 
-async function refresh(
-  place: ProviderEndpoint,
-  client: ClientCredentials,
-  refreshToken: string,
-  transport: Transport,
-): Promise<TokenSet | undefined> {
-  const parameters = new Map([
-    ['grant_type', 'refresh_token'],
-    ['refresh_token', refreshToken],
-  ])
-  try {
-    // RFC 6749 section 6: without a new refresh token the old one goes on.
-    return { refreshToken, ...(await requestToken(place, client, parameters, transport)) }
-  } catch (error) {
-    if (error instanceof TokenRequestFailed && REFRESH_REFUSED.has(error.code)) return undefined
-    throw error
-  }
+function withRefreshToken(tokens: TokenSet, refreshToken: string | undefined): TokenSet {
+  return refreshToken === undefined ? tokens : { refreshToken, ...tokens }
 }
 
 function clientAuthOf({ clientSecret, clientAuth, dialect }: Settings, metadata: ServerMetadata | undefined): ClientAuth {

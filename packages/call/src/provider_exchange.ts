@@ -23,7 +23,7 @@ export async function exchange(url: URL, request: WireRequest, { fetch, timeoutM
   ): TokenRequestFailed => new TokenRequestFailed({ code, origin: url.origin, status, description })
   try {
     const { method, headers, body } = request
-    const response = await fetch(url.href, { method, headers: definedFields(headers), body, redirect: 'manual', signal })
+    const response = await fetch(url.href, { method, headers: definedFields(headers), body: body || null, redirect: 'manual', signal })
     if (isRedirect(response)) {
       await response.body?.cancel()
       throw fail('redirected', 'It redirects, and credentials are not sent on: the URL must be the endpoint itself.', response.status)
@@ -43,28 +43,27 @@ export async function exchange(url: URL, request: WireRequest, { fetch, timeoutM
 
 /** A body as UTF-8 text; undefined if it is longer than `maxBytes` or not UTF-8. Always reads or cancels it. */
 export async function readBounded(response: Response, maxBytes: number): Promise<string | undefined> {
-  const reader = response.body?.getReader()
-  if (!reader) return ''
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  let text = ''
+  // Types of the platform differ: here a body is of bytes, as the Fetch standard has it.
+  const reader = (response.body as ReadableStream<Uint8Array<ArrayBuffer>> | null)?.getReader()
+  const chunks: Uint8Array<ArrayBuffer>[] = []
   let length = 0
-  let chunk = await reader.read()
-  while (!chunk.done) {
-    const bytes = chunk.value as Uint8Array
-    length += bytes.byteLength
-    const piece = length > maxBytes ? undefined : decoded(decoder, bytes, true)
-    if (piece === undefined) {
-      await reader.cancel()
+  for (let chunk = await reader?.read(); chunk?.done === false; chunk = await reader?.read()) {
+    length += chunk.value.byteLength
+    if (length > maxBytes) {
+      await reader?.cancel()
       return undefined
     }
-    text += piece
-    chunk = await reader.read()
+    chunks.push(chunk.value)
   }
-  const end = decoded(decoder, undefined, false)
-  return end === undefined ? undefined : text + end
+  const bytes = await new Blob(chunks).arrayBuffer()
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
 }
 
-export function isRedirect(response: Response): boolean {
+function isRedirect(response: Response): boolean {
   return response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400 && response.status !== 304)
 }
 
@@ -73,14 +72,6 @@ export function systemCode(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,40}$/.test(code) ? ` (${code})` : ''
-}
-
-function decoded(decoder: TextDecoder, bytes: Uint8Array | undefined, stream: boolean): string | undefined {
-  try {
-    return decoder.decode(bytes, { stream })
-  } catch {
-    return undefined
-  }
 }
 
 function definedFields(fields: WireRequest['headers']): Record<string, string> {

@@ -13,14 +13,33 @@ export interface Hop {
   readonly hasBody: boolean
 }
 
-export const MAX_REDIRECTS = 5
+const MAX_REDIRECTS = 5
 
 /** Fields that a caller meant for one origin only. */
 const FOREIGN = ['authorization', 'proxy-authorization', 'cookie', 'cookie2', 'host', 'x-api-key', 'access_token']
 const BODY_FIELDS = ['content-type', 'content-length', 'content-encoding', 'content-language', 'content-location']
 
+export interface Following {
+  /** Header fields that carry credentials in this dialect: they never leave their origin. */
+  readonly carriers: readonly string[]
+  /** Which redirect in a row this would be, from 1. */
+  readonly followed: number
+  /** The call wants none. */
+  readonly forbidden: boolean
+}
+
+/** The next request; undefined if the answer is no redirect, and then it was not touched. @throws RedirectRefused */
+export async function follow(response: Response, hop: Hop, { carriers, followed, forbidden }: Following): Promise<Hop | undefined> {
+  const target = redirectTarget(response, hop.url)
+  if (!target) return undefined
+  await response.body?.cancel()
+  if (forbidden) throw new RedirectRefused('forbidden', hop.url.origin)
+  if (followed > MAX_REDIRECTS) throw new RedirectRefused('too_many', hop.url.origin)
+  return nextHop(hop, response.status, target, carriers)
+}
+
 /** The target of a redirect; undefined if the answer is none. */
-export function redirectTarget(response: Response, from: URL): URL | undefined {
+function redirectTarget(response: Response, from: URL): URL | undefined {
   if (![301, 302, 303, 307, 308].includes(response.status)) return undefined
   const location = response.headers.get('location')
   if (location === null) return undefined
@@ -28,11 +47,7 @@ export function redirectTarget(response: Response, from: URL): URL | undefined {
   return new URL(location, from)
 }
 
-/**
- * @param carriers header fields that carry credentials in this dialect: they never leave their origin.
- * @throws RedirectRefused
- */
-export function nextHop(hop: Hop, status: number, url: URL, carriers: readonly string[]): Hop {
+function nextHop(hop: Hop, status: number, url: URL, carriers: readonly string[]): Hop {
   const origin = hop.url.origin
   const http = url.protocol === 'http:' || url.protocol === 'https:'
   if (!http || url.username !== '' || url.password !== '') throw new RedirectRefused('not_http', origin)

@@ -36,26 +36,43 @@ export interface TokenCache {
 /** Shared knowledge beside the token, so that twenty processes do not each learn it at the provider's cost. Plain JSON. */
 export interface Remembered {
   /** The last token request failed; it is not repeated before `retryAt`. Never holds a credential. */
-  readonly failure?: {
-    readonly code: string
-    readonly origin: string
-    readonly status?: number
-    readonly description: string
-    /** In a row. */
-    readonly count: number
-    /** Epoch milliseconds. */
-    readonly retryAt: number
-  }
+  readonly failure?:
+    | {
+        readonly code: string
+        readonly origin: string
+        readonly status?: number
+        readonly description: string
+        /** In a row. */
+        readonly count: number
+        /** Epoch milliseconds. */
+        readonly retryAt: number
+      }
+    | undefined
   /** The token budget as the server told it last. */
-  readonly budget?: {
-    readonly limit: number
-    readonly remaining: number
-    /** Epoch seconds: start and end of its window, as far as they are known. */
-    readonly startsAt?: number
-    readonly resetAt: number
-    /** Epoch seconds at which it was told. */
-    readonly toldAt: number
-  }
+  readonly budget?:
+    | {
+        readonly limit: number
+        readonly remaining: number
+        /** Epoch seconds: start and end of its window, as far as they are known. */
+        readonly startsAt?: number
+        readonly resetAt: number
+        /** Epoch seconds at which it was told. */
+        readonly toldAt: number
+        /** False where the server counts and refuses nothing. */
+        readonly enforced?: boolean
+        /** The server was seen to hand out one token several times, which costs nothing. */
+        readonly reuses?: boolean
+      }
+    | undefined
+  /** The API refused a token, so that another was asked for. */
+  readonly rejection?:
+    | {
+        /** Epoch milliseconds. */
+        readonly at: number
+        /** Until then no other refusal is believed. */
+        readonly waitMs: number
+      }
+    | undefined
 }
 
 /** In memory, bounded: beyond `maxEntries` the one set longest ago goes. */
@@ -83,6 +100,11 @@ export function createMemoryCache(maxEntries = 1000): TokenCache {
       return true
     },
   }
+}
+
+/** What fits a header field and nothing else: a token with a line break would come back in an error of fetch. */
+export function isShowable(token: string): boolean {
+  return /^[\x21-\x7e]{1,16384}$/.test(token)
 }
 
 /** The key for what shaped a token, secrets included: SHA-256 of it in hex, so that the key itself tells nothing. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
+export const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
 
 export interface Ran {
   readonly code: number | null
@@ -14,11 +14,24 @@ export interface Ran {
   readonly err: string
 }
 
-export function callsign(
-  args: readonly string[],
-  { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string } = {},
-): Promise<Ran> {
-  const child = spawn(process.execPath, ['-C', 'source', MAIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...env } })
+export interface World {
+  readonly env?: Record<string, string>
+  readonly stdin?: string
+  /** Where profiles and tokens are; without it this one run has a home of its own. */
+  readonly home?: string
+}
+
+export async function callsign(args: readonly string[], { env = {}, stdin = '', home }: World = {}): Promise<Ran> {
+  const own = home ?? (await mkdtemp(join(tmpdir(), 'callsign-home-')))
+  try {
+    return await run(args, { PATH: process.env['PATH'] ?? '', HOME: own, ...env }, stdin)
+  } finally {
+    if (home === undefined) await rm(own, { recursive: true, force: true })
+  }
+}
+
+function run(args: readonly string[], env: Record<string, string>, stdin: string): Promise<Ran> {
+  const child = spawn(process.execPath, ['-C', 'source', MAIN, ...args], { env })
   let [out, err] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { callsign, folder } from './callsign_process.ts'
+import { command } from './cli_world.ts'
 import { serve } from './fake_provider.ts'
 
 const now = Math.floor(Date.now() / 1000)
@@ -36,7 +37,7 @@ test('decode says in words what a token claims, and that it has not verified it'
   assert.match(out, /issued +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d \(2 min( \d+ s)? ago\)/)
   assert.match(out, /expires +\S+ \(in 1 h [12] min\)|expires +\S+ \(in 1 h/)
   assert.match(out, /evil +\\u\{1b\}\[2J\\u\{202e\}\n/)
-  assert.match((await callsign(['decode', jwt({ exp: now - 90 })])).out, /EXPIRED 1 min/)
+  assert.match((await callsign(['decode'], { stdin: jwt({ exp: now - 90 }) })).out, /EXPIRED 1 min/)
 })
 
 test('decode verifies with an issuer or a key set, and says why a token is not valid', async (t) => {
@@ -52,18 +53,18 @@ test('decode verifies with an issuer or a key set, and says why a token is not v
   const cases: [string, string[], number, RegExp][] = [
     [good, ['--issuer', origin, '--audience', 'api'], 0, /^Verified: [^\n]*expired\.\n/],
     [good, ['--jwks', file], 0, /^Verified[^\n]*Not checked: issuer \(--issuer\), audience/],
-    [good, ['--jwks', `${origin}/jwks`, '--audience', 'other'], 1, /^NOT valid: The token is for another audience/],
-    [forged, ['--issuer', origin], 1, /^NOT valid: The signature/],
-    [jwt({ iss: origin, aud: 'api', exp: now - 1 }), ['--jwks', file], 1, /^NOT valid: The token has expired/],
+    [good, ['--jwks', `${origin}/jwks`, '--audience', 'other'], 1, /^NOT valid: It is for another audience: api, not other\.\n/],
+    [forged, ['--issuer', origin], 1, /^NOT valid: The signature does not belong to it/],
+    [jwt({ iss: origin, aud: 'api', exp: now - 1 }), ['--jwks', file], 1, /^NOT valid: It expired 1 s ago\.|^NOT valid: It expired/],
     [
       jwt({ iss: 'https://other.example', aud: 'api', exp: now + 60 }),
       ['--issuer', origin],
       1,
-      /^NOT valid: The token is from another issuer/,
+      /^NOT valid: It is from another issuer: https:\/\/other\.example, not http/,
     ],
   ]
   for (const [token, args, code, sentence] of cases) {
-    const ran = await callsign(['decode', ...args], { stdin: token })
+    const ran = await command(['decode', ...args], { stdin: token })
     assert.equal(ran.code, code, ran.err)
     assert.match(ran.out, sentence)
   }
@@ -74,4 +75,41 @@ test('decode tells an opaque token from a broken one', async () => {
   assert.deepEqual([opaque.code, broken.code], [1, 1])
   assert.match(opaque.err, /opaque token/)
   assert.doesNotMatch(broken.err, /opaque/)
+})
+
+test('a token is refused as an argument, and not repeated', async () => {
+  const token = jwt({ iss: 'https://i.example', exp: now + 60 })
+  const { code, out, err } = await command(['decode', token])
+  assert.deepEqual([code, out], [2, ''])
+  assert.match(err, /A token is no argument/)
+  assert.ok(!err.includes(token.slice(0, 20)))
+})
+
+test('decode reads a file, and says all that is wrong at once', async (t) => {
+  const [tokenFile, keys] = [join(await folder(t), 'token'), join(await folder(t), 'jwks.json')]
+  await writeFile(keys, JSON.stringify({ keys: [JWK] }))
+  await writeFile(tokenFile, jwt({ iss: 'https://i.example', aud: 'api', exp: now - 3600, cnf: { jkt: 'abc' } }))
+  const { code, out } = await command(['decode', tokenFile, '--jwks', keys, '--issuer', 'https://i.example/', '--audience', 'other'])
+  assert.equal(code, 1)
+  assert.match(out, /^NOT valid: It is from another issuer[^\n]*only the slash[^\n]*another audience[^\n]*It expired 1 h/)
+  assert.match(out, /ok +signature/)
+  assert.match(out, /FAIL +audience/)
+  assert.match(out, /bound to +a key \(DPoP\)/)
+})
+
+test('an ID token is told from an access token, and an encrypted one from both', async (t) => {
+  const keys = join(await folder(t), 'jwks.json')
+  await writeFile(keys, JSON.stringify({ keys: [JWK] }))
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const input = `${part({ alg: 'ES256', typ: 'JWT', kid: 'k1' })}.${part({ iss: 'i', aud: 'c', nonce: 'n', exp: now + 60 })}`
+  const id = `${input}.${sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
+  assert.match((await command(['decode', '--jwks', keys], { stdin: id })).out, /^NOT valid: It is an ID token/)
+  const encrypted = await command(['decode'], { stdin: `${part({ alg: 'dir', enc: 'A256GCM' })}..aaaa.bbbb.cccc` })
+  assert.match(encrypted.err, /encrypted \(JWE\)/)
+})
+
+test('decode --verify without anything to verify by says what to give', async () => {
+  const { code, err } = await command(['decode', '--verify'], { stdin: jwt({ exp: now }) })
+  assert.equal(code, 2)
+  assert.match(err, /no profile to take the issuer from: verify with --issuer/)
 })

@@ -198,3 +198,21 @@ test('a rotated secret is read anew, and one cache serves clients that differ in
     ['first', 'second'],
   )
 })
+
+test('a server that revokes refresh tokens only has done enough, and one that revokes nothing has not', async (t) => {
+  const provider = await startProvider(t)
+  const refusal = new OAuthError('unsupported_token_type', 'JWTs cannot be revoked')
+  for (const [refreshToken, works] of [
+    ['refresh', true],
+    [undefined, false],
+  ] as const) {
+    provider.answer = ({ parameters }, count) => {
+      if (parameters.get('token_type_hint') === 'access_token') return refusal
+      return parameters.has('token') ? { status: 200 } : tokens(`token-${count}`, 60, refreshToken === undefined ? {} : { refreshToken })
+    }
+    const client = createClient(optionsFor(provider, { revocationUrl: provider.tokenUrl }))
+    await client.token()
+    if (works) await client.revoke()
+    else await assert.rejects(client.revoke(), { code: 'unsupported_token_type' })
+  }
+})

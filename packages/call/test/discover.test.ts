@@ -51,7 +51,7 @@ test('metadata that cannot be trusted is a typed failure, and its endpoint is ne
     ['unreadable_answer', (origin) => ({ body: { issuer: origin, token_endpoint: 'http://login.example.com/token' } })],
     ['unreadable_answer', (origin) => ({ body: { issuer: origin, token_endpoint: 'https://a:b@login.example.com/token' } })],
     ['unreadable_answer', (origin) => ({ body: { issuer: origin, token_endpoint: provider.tokenUrl, jwks_uri: 'file:///etc/passwd' } })],
-    ['not_found', (origin) => ({ body: `{"issuer":"${origin}","issuer":"${origin}","token_endpoint":"${provider.tokenUrl}"}` })],
+    ['not_found', (origin) => ({ body: `{"issuer":"${origin}","token_endpoint":"${provider.tokenUrl}"` })],
     ['not_found', (origin) => ({ body: { issuer: origin, token_endpoint: provider.tokenUrl, padding: 'x'.repeat(70_000) } })],
     ['not_found', (origin) => ({ status: 302, location: `${origin}/real`, body: '' })],
     ['not_found', () => ({ body: '[]' })],

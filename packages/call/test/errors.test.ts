@@ -8,7 +8,8 @@ import { OAuthError } from '@countersign/protocol/oauth/error'
 import fc from 'fast-check'
 import { createClient } from '../src/client.ts'
 import type { ClientOptions } from '../src/client_options.ts'
-import { readFailure } from '../src/request_token.ts'
+import { dialect } from '../src/dialect.ts'
+import { readFailure } from '../src/token_failure.ts'
 import { startApi, startProvider, tokens } from './fake_provider.ts'
 
 const SECRET = 's3cr3t "quoted" \\ + ü'
@@ -45,16 +46,16 @@ const caught = async (work: Promise<unknown>): Promise<Error> =>
   )
 
 test('a server that repeats what it was sent finds no place in an error', async (t) => {
-  for (const dialect of ['standard', 'keycloak', 'auth0', 'webcommander']) {
-    const provider = await startProvider(t, dialect)
+  for (const name of ['standard', 'keycloak', 'auth0', 'webcommander']) {
+    const provider = await startProvider(t, name)
     const options: ClientOptions = {
       tokenUrl: provider.tokenUrl,
-      dialect,
+      dialect: dialect(name),
       clientId: 'ours',
       clientSecret: SECRET,
       username: 'someone',
       password: PASSWORD,
-      ...(dialect === 'webcommander' ? {} : { apiKey: KEY }),
+      ...(name === 'webcommander' ? {} : { apiKey: KEY }),
     }
     const repeats = [
       ...FORMS.map((form) => new OAuthError('invalid_client', `wrong: ${form}`)),
@@ -115,7 +116,6 @@ test('options that are refused are never quoted where they are secret', () => {
     { tokenUrl: `https://user:${encodeURIComponent(SECRET)}@login.example.com/` },
     { apiOrigins: [`https://x:${encodeURIComponent(SECRET)}@api.example.com`] },
     { apiKey: `${KEY} with spaces` },
-    { dialect: 'unknown' },
     { username: 'u' },
     { password: PASSWORD },
     { clientAuth: 'none' },

@@ -2,8 +2,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { backOff, createRejectionLimit } from '../src/back_off.ts'
-import { ageAt, freshnessOf } from '../src/freshness.ts'
+import type { Rejection } from '../src/back_off.ts'
+import { backOff, nextRejection } from '../src/back_off.ts'
+import { ageAt, freshnessOf, freshnessOfSame } from '../src/freshness.ts'
+
+/** As the client goes on with it. */
+function rejectionLimit(): (at: number, lifetimeMs: number) => boolean {
+  let last: Rejection | undefined
+  return (at, lifetimeMs) => {
+    const next = nextRejection(last, at, lifetimeMs)
+    last = next ?? last
+    return next !== undefined
+  }
+}
 
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 const startedAt = fc.double({ min: 0, max: 1e12, noNaN: true })
@@ -49,11 +60,11 @@ test('back-off doubles to its limit and stays within a quarter of it', () => {
 test('an API that refuses every token gets few new ones, however often it is called', () => {
   fc.assert(
     fc.property(fc.integer({ min: 10, max: 7200 }), fc.integer({ min: 50, max: 5000 }), (lifetime, everyMs) => {
-      const limit = createRejectionLimit()
+      const permits = rejectionLimit()
       const span = lifetime * 10_000
       const step = Math.max(everyMs, span / 20_000)
       let spent = 0
-      for (let at = 0; at < span; at += step) if (limit.permits(at, lifetime * 1000)) spent++
+      for (let at = 0; at < span; at += step) if (permits(at, lifetime * 1000)) spent++
       assert.ok(spent <= Math.log2(lifetime) + 3 + 10, `${spent} tokens in ten lifetimes of ${lifetime} s`)
     }),
     { numRuns: 30 },
@@ -61,11 +72,36 @@ test('an API that refuses every token gets few new ones, however often it is cal
 })
 
 test('after two quiet lifetimes a refusal is believed at once again', () => {
-  const limit = createRejectionLimit()
-  assert.equal(limit.permits(0, 300_000), true)
-  assert.equal(limit.permits(500, 300_000), false)
-  assert.equal(limit.permits(1000, 300_000), true)
-  assert.equal(limit.permits(2500, 300_000), false)
-  assert.equal(limit.permits(700_000, 300_000), true)
-  assert.equal(limit.permits(701_000, 300_000), true)
+  const permits = rejectionLimit()
+  assert.equal(permits(0, 300_000), true)
+  assert.equal(permits(500, 300_000), false)
+  assert.equal(permits(1000, 300_000), true)
+  assert.equal(permits(2500, 300_000), false)
+  assert.equal(permits(700_000, 300_000), true)
+  assert.equal(permits(701_000, 300_000), true)
+})
+
+test('a clock that is set back does not keep the client from believing a refusal', () => {
+  const permits = rejectionLimit()
+  assert.equal(permits(1_800_000_000_000, 300_000), true)
+  assert.equal(permits(1_800_000_000_500, 300_000), false)
+  assert.equal(permits(1_799_990_000_000, 300_000), true)
+})
+
+test('a token handed out again is asked for anew only near its end, however little is left of it', () => {
+  fc.assert(
+    fc.property(
+      startedAt,
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.integer({ min: 1, max: 31_536_000 }),
+      random,
+      (start, left, whole, chance) => {
+        const { renewAt, waitAt, endsAt } = freshnessOfSame(start, left * whole, whole, chance)
+        const wholeMs = whole * 1000
+        assert.ok(renewAt === waitAt && waitAt >= start && waitAt <= endsAt)
+        assert.ok(endsAt - waitAt <= wholeMs * 0.05 + 0.001, 'at most the hard margin before the end')
+        assert.ok(waitAt === endsAt || endsAt - waitAt >= wholeMs * 0.025 - 0.001, 'spread over half of that margin')
+      },
+    ),
+  )
 })

@@ -12,6 +12,8 @@ export interface World {
   readonly fetch: typeof globalThis.fetch
   /** Epoch seconds. */
   readonly now: () => number
+  /** As Node names it: `linux`, `darwin`, `win32`. */
+  readonly platform: string
 }
 
 export interface Command {
@@ -26,6 +28,16 @@ export interface Command {
 /** The command line asks for something that cannot be: one sentence with the mend, exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
+}
+
+/** It was asked rightly and did not work: one sentence with the mend, exit code 1. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed'
+}
+
+/** `ENOENT` and the like of a system call that failed. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
 }
 
 /**
@@ -56,8 +68,8 @@ export async function readStream(stream: NodeJS.ReadableStream, maxBytes: number
 
 const SECRET_FLAGS: ReadonlyMap<string, string> = new Map([
   ['--client-secret', 'set CALLSIGN_CLIENT_SECRET, or give --client-secret-file FILE (- for standard input)'],
-  ['--password', 'set CALLSIGN_PASSWORD'],
-  ['--api-key', 'set CALLSIGN_API_KEY'],
+  ['--password', 'set CALLSIGN_PASSWORD, or give --password-file FILE'],
+  ['--api-key', 'set CALLSIGN_API_KEY, or give --api-key-file FILE'],
 ])
 
 function refuseSecrets(args: readonly string[]): void {

@@ -43,6 +43,18 @@ export function readRateLimits(policyField: string | undefined, limitField: stri
   })
 }
 
+/** One policy out of the two fields, for whoever wants no other; undefined if one of them does not tell it whole. At most 4 KiB are looked at. */
+export function readRateLimit(name: string, policyField = '', limitField = ''): RateLimit | undefined {
+  const item = new RegExp(`(?:^|,)\\s*"${name}"((?:\\s*;[^,;]*)*)`)
+  const reader = (field: string) => {
+    const parameters = item.exec(field.slice(0, 4096))?.[1] ?? ''
+    return (key: string): number => Number(new RegExp(`;\\s*${key}=(\\d{1,15})\\s*(?:;|$)`).exec(parameters)?.[1])
+  }
+  const [policy, left] = [reader(policyField), reader(limitField)]
+  const told = { name, quota: policy('q'), window: policy('w'), remaining: left('r'), reset: left('t') }
+  return Object.values(told).some(Number.isNaN) ? undefined : told
+}
+
 const ITEM = /^"([A-Za-z0-9_-]{1,64})"((?:\s*;\s*[a-z]{1,16}=(?:\d{1,15}|"[^"\\]{0,256}"|:[A-Za-z0-9+/=]{0,256}:))*)$/
 
 /** Items of a structured list (RFC 9651) with their numeric parameters. */

@@ -4,42 +4,50 @@ import { isPlainObject } from '../shape.ts'
 
 type Values<Source extends string> = Readonly<Partial<Record<Source, Json>>>
 
-export interface JsonAnswer<Source extends string> {
-  write(values: Values<Source>): string
-  /** What the members of `value` say, by source; undefined if it is not such an answer at all. */
-  read(value: unknown): Partial<Record<Source, unknown>> | undefined
+export interface AnswerDialect<Source extends string> {
+  readonly envelope: string | null
+  readonly members: readonly Member<Source>[]
 }
 
-export function jsonAnswer<Source extends string>(
-  members: readonly Member<Source>[],
-  envelope: string | null,
+export function jsonAnswerWriter<Source extends string>(
+  { members, envelope }: AnswerDialect<Source>,
   verbatim: boolean,
-): JsonAnswer<Source> {
-  const written = members.filter((member) => member.verbatim !== (verbatim ? 'omit' : 'only'))
+): (values: Values<Source>) => string {
+  const written = writtenMembers(members, verbatim)
+  return (values) => {
+    const answer: Record<string, Json> = {}
+    for (const member of written) {
+      const value = memberValue(member, values)
+      if (value !== undefined) answer[member.name] = value
+    }
+    return JSON.stringify(envelope === null ? answer : { [envelope]: answer })
+  }
+}
+
+/** What the members of a value say, by source; undefined if it is not such an answer at all. */
+export function jsonAnswerReader<Source extends string>(
+  { members, envelope }: AnswerDialect<Source>,
+  verbatim: boolean,
+): (value: unknown) => Partial<Record<Source, unknown>> | undefined {
+  const written = writtenMembers(members, verbatim)
   // Members the other mode writes are understood too, unless their name means something else in this one; ours win.
   const names = new Set(written.map((member) => member.name))
   const understood = [...members.filter((member) => !names.has(member.name)), ...written]
-  return {
-    write(values) {
-      const answer: Record<string, Json> = {}
-      for (const member of written) {
-        const value = memberValue(member, values)
-        if (value !== undefined) answer[member.name] = value
-      }
-      return JSON.stringify(envelope === null ? answer : { [envelope]: answer })
-    },
-    read(value) {
-      const answer = envelope === null ? value : memberOf(value, envelope)
-      if (!isPlainObject(answer)) return undefined
-      const values: Partial<Record<Source, unknown>> = {}
-      for (const member of understood) {
-        if (member.from === undefined || !Object.hasOwn(answer, member.name)) continue
-        const one = answer[member.name]
-        if (!isAbsent(member, one)) values[member.from] = one
-      }
-      return values
-    },
+  return (value) => {
+    const answer = envelope === null ? value : memberOf(value, envelope)
+    if (!isPlainObject(answer)) return undefined
+    const values: Partial<Record<Source, unknown>> = {}
+    for (const member of understood) {
+      if (member.from === undefined || !Object.hasOwn(answer, member.name)) continue
+      const one = answer[member.name]
+      if (!isAbsent(member, one)) values[member.from] = one
+    }
+    return values
   }
+}
+
+function writtenMembers<Source extends string>(members: readonly Member<Source>[], verbatim: boolean): readonly Member<Source>[] {
+  return members.filter((member) => member.verbatim !== (verbatim ? 'omit' : 'only'))
 }
 
 function memberOf(value: unknown, name: string): unknown {

@@ -17,12 +17,17 @@ export interface Credentials {
 /** Node's shape: field names in lower case; a list where a field came several times. */
 export type IncomingFields = Readonly<Record<string, string | readonly string[] | undefined>>
 
-export interface PresentationCodec {
+export interface PresentationReader {
   read(fields: IncomingFields): Presented
+}
+
+export interface PresentationWriter {
   write(credentials: Credentials): Record<string, string>
   /** Every header this presentation may use, in lower case: a gateway strips them from what it passes on. */
   readonly headers: readonly string[]
 }
+
+export type PresentationCodec = PresentationReader & PresentationWriter
 
 const MAX_TOKEN_LENGTH = 16 * 1024
 /** b64token of RFC 6750 with what opaque tokens and keys of others use; never a comma, so that joined duplicates are seen. */
@@ -31,10 +36,25 @@ const VALUE = /^[A-Za-z0-9._~+/=:|!@$*-]+$/
 const WORD = /^[\x21-\x7e]+$/
 
 export function presentationCodec(presentation: PresentationDialect): PresentationCodec {
+  return { ...presentationReader(presentation), ...presentationWriter(presentation) }
+}
+
+export function presentationWriter(presentation: PresentationDialect): PresentationWriter {
+  return {
+    headers: [...new Set([...presentation.token, ...presentation.api_key].map((one) => one.header))],
+    write({ token, apiKey }) {
+      const fields: Record<string, string> = {}
+      if (token !== undefined) writeOne(presentation.token[0], token, fields)
+      if (apiKey !== undefined) writeOne(presentation.api_key[0], apiKey, fields)
+      return fields
+    },
+  }
+}
+
+export function presentationReader(presentation: PresentationDialect): PresentationReader {
   const tokenCarriers = carrierCodecs(presentation.token)
   const keyCarriers = carrierCodecs(presentation.api_key)
   return {
-    headers: [...new Set([...presentation.token, ...presentation.api_key].map((one) => one.header))],
     read(fields) {
       const token = readOne(tokenCarriers, fields)
       const apiKey = readOne(keyCarriers, fields)
@@ -43,12 +63,6 @@ export function presentationCodec(presentation: PresentationDialect): Presentati
         apiKey: typeof apiKey === 'string' ? apiKey : undefined,
         problem: problemOf(token, 'access token') ?? problemOf(apiKey, 'API key'),
       }
-    },
-    write({ token, apiKey }) {
-      const fields: Record<string, string> = {}
-      if (token !== undefined) writeOne(presentation.token[0], token, fields)
-      if (apiKey !== undefined) writeOne(presentation.api_key[0], apiKey, fields)
-      return fields
     },
   }
 }

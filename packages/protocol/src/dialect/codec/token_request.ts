@@ -1,4 +1,5 @@
 // Token requests by the dialect's document: wire form to canonical parameters and back. RFC 6749 section 4, 6.
+// Reader and writer share no value, so that a bundle of the client leaves the reader out.
 import { readBase64Text, writeBase64Text } from '../../oauth/base64.ts'
 import type { BasicCredentials } from '../../oauth/basic_auth.ts'
 import { readBasicAuth, writeBasicAuth } from '../../oauth/basic_auth.ts'
@@ -15,9 +16,12 @@ export interface TokenRequest {
   readonly basic?: BasicCredentials
 }
 
-export interface TokenRequestCodec {
+export interface TokenRequestReader {
   /** @throws OAuthError invalid_request or invalid_client for anything the dialect does not say. */
   read(request: WireRequest): TokenRequest
+}
+
+export interface TokenRequestWriter {
   /**
    * @param path where the request goes.
    * @throws TypeError if the dialect has no words for the request.
@@ -25,21 +29,13 @@ export interface TokenRequestCodec {
   write(request: TokenRequest, path: string, encoding?: Encoding): WireRequest
 }
 
-interface BodyCodec {
-  readonly contentType: string
-  readonly read: (body: string) => Parameters
-  readonly write: (parameters: Parameters) => string
-}
+export type TokenRequestCodec = TokenRequestReader & TokenRequestWriter
 
-const BODY_CODECS: Readonly<Record<Encoding, BodyCodec>> = {
-  form: { contentType: 'application/x-www-form-urlencoded', read: readForm, write: writeForm },
-  json: { contentType: 'application/json', read: readJson, write: writeJson },
-}
+const CONTENT_TYPES: Readonly<Record<Encoding, string>> = { form: 'application/x-www-form-urlencoded', json: 'application/json' }
 
-export function tokenRequestCodec(dialect: Dialect): TokenRequestCodec {
+export function tokenRequestReader(dialect: Pick<Dialect, 'token_request'>): TokenRequestReader {
   const { encodings, parameters, composites, ignored, grants } = dialect.token_request
-  const accepted = new Map(encodings.map((one) => [BODY_CODECS[one].contentType, BODY_CODECS[one]]))
-  const wireName = new Map(Object.entries(parameters))
+  const accepted = new Map(encodings.map((one) => [CONTENT_TYPES[one], one === 'form' ? readForm : readJson]))
   const canonicalName = new Map(Object.entries(parameters).map(([ours, wire]) => [wire, ours]))
   const plain = canonicalName.size === 0 && composites.length === 0 && ignored.length === 0 && grants.length === 0
 
@@ -55,24 +51,39 @@ export function tokenRequestCodec(dialect: Dialect): TokenRequestCodec {
 
   return {
     read(request) {
-      const body = accepted.get(mediaType(request.headers['content-type']))
-      if (!body) throw new OAuthError('invalid_request', `The Content-Type must be ${[...accepted.keys()].join(' or ')}.`)
-      const canonical = toCanonical(body.read(request.body))
+      const readBody = accepted.get(mediaType(request.headers['content-type']))
+      if (!readBody) throw new OAuthError('invalid_request', `The Content-Type must be ${[...accepted.keys()].join(' or ')}.`)
+      const canonical = toCanonical(readBody(request.body))
       const authorization = request.headers['authorization']
       const basic = authorization === undefined ? undefined : readBasicAuth(authorization)
       return basic ? { parameters: canonical, basic } : { parameters: canonical }
     },
+  }
+}
+
+/** A token request in the standard's words and form: what a dialect makes of its own words, and all there is to do where it has none. */
+export function postForm(parameters: Parameters, basic: BasicCredentials | undefined, path: string): WireRequest {
+  return postBody('form', writeForm(parameters), basic, path)
+}
+
+export function tokenRequestWriter(dialect: Pick<Dialect, 'token_request'>): TokenRequestWriter {
+  const { encodings, parameters, composites, grants } = dialect.token_request
+  const wireName = new Map(Object.entries(parameters))
+  return {
     write(request, path, encoding = encodings[0] ?? 'form') {
-      const body = BODY_CODECS[encoding]
       const wire = new Map(writeGrant(request.parameters, grants))
       for (const composite of composites) join(wire, composite)
       const named = new Map([...wire].map(([name, value]) => [wireName.get(name) ?? name, value]))
       if (named.size !== wire.size) throw new TypeError('this dialect spells two of the parameters alike')
-      const headers: Record<string, string> = { 'content-type': body.contentType, accept: 'application/json' }
-      if (request.basic) headers['authorization'] = writeBasicAuth(request.basic)
-      return { method: 'POST', path, headers, body: body.write(named) }
+      return encoding === 'form' ? postForm(named, request.basic, path) : postBody('json', writeJson(named), request.basic, path)
     },
   }
+}
+
+function postBody(encoding: Encoding, body: string, basic: BasicCredentials | undefined, path: string): WireRequest {
+  const headers: Record<string, string> = { 'content-type': CONTENT_TYPES[encoding], accept: 'application/json' }
+  if (basic) headers['authorization'] = writeBasicAuth(basic)
+  return { method: 'POST', path, headers, body }
 }
 
 function mediaType(field: string | undefined): string {

@@ -1,15 +1,20 @@
-// Token responses by the dialect's document. RFC 6749 section 5.1, RFC 8693 section 2.2.1.
+// Token responses by the dialect's document. RFC 6749 section 5.1, RFC 8693 section 2.2.1. Reader and writer share no value.
 import { isScopeToken, writeScope } from '../../oauth/scope.ts'
 import type { TokenSet } from '../../oauth/token_response.ts'
 import type { Dialect, Json, TokenSource } from '../dialect.ts'
 import type { WireResponse } from '../message.ts'
-import { jsonAnswer } from './json_answer.ts'
+import { jsonAnswerReader, jsonAnswerWriter } from './json_answer.ts'
 
-export interface TokenResponseCodec {
-  write(tokens: TokenSet): WireResponse
+export interface TokenResponseReader {
   /** @throws UnreadableAnswer if the body is no token response of this dialect. */
   read(response: WireResponse): TokenSet
 }
+
+export interface TokenResponseWriter {
+  write(tokens: TokenSet): WireResponse
+}
+
+export type TokenResponseCodec = TokenResponseReader & TokenResponseWriter
 
 /** A server's answer that is not what its dialect says: a malfunction of that server. */
 export class UnreadableAnswer extends Error {
@@ -23,21 +28,26 @@ export const NO_STORE: Readonly<Record<string, string>> = {
   pragma: 'no-cache',
 }
 
-export function tokenResponseCodec(dialect: Dialect): TokenResponseCodec {
-  const { members, envelope } = dialect.token_response
-  const answer = jsonAnswer<TokenSource>(members, envelope, dialect.verbatim)
-  return {
-    write: (tokens) => ({ status: 200, headers: NO_STORE, body: answer.write(valuesOf(tokens)) }),
-    read(response) {
-      const values = answer.read(parseBody(response.body))
-      const accessToken = values?.access_token
-      if (values === undefined || typeof accessToken !== 'string' || accessToken === '') {
-        throw new UnreadableAnswer('The token endpoint answered without an access token.')
-      }
-      if (!VSCHARS.test(accessToken)) throw new UnreadableAnswer('The access token has a character that no header can carry.')
-      return tokensOf(accessToken, values)
-    },
+export function tokenResponseWriter({ token_response, verbatim }: Pick<Dialect, 'token_response' | 'verbatim'>): TokenResponseWriter {
+  const writeAnswer = jsonAnswerWriter<TokenSource>(token_response, verbatim)
+  return { write: (tokens) => ({ status: 200, headers: NO_STORE, body: writeAnswer(valuesOf(tokens)) }) }
+}
+
+export function tokenResponseReader({ token_response, verbatim }: Pick<Dialect, 'token_response' | 'verbatim'>): TokenResponseReader {
+  const readAnswer = jsonAnswerReader<TokenSource>(token_response, verbatim)
+  return { read: (response) => readTokenSet(readAnswer(parseBody(response.body))) }
+}
+
+/**
+ * @param values the members of an answer in the standard's words; undefined if it was none.
+ * @throws UnreadableAnswer
+ */
+export function readTokenSet(values: Partial<Record<TokenSource, unknown>> | undefined): TokenSet {
+  const accessToken = vschars(values?.access_token)
+  if (values === undefined || accessToken === undefined) {
+    throw new UnreadableAnswer('The token endpoint answered without an access token that a header can carry.')
   }
+  return tokensOf(accessToken, values)
 }
 
 /** The characters of tokens: RFC 6749 appendix A.12 and A.17. */
@@ -67,16 +77,16 @@ function valuesOf(tokens: TokenSet): Partial<Record<TokenSource, Json>> {
 
 function tokensOf(accessToken: string, values: Partial<Record<TokenSource, unknown>>): TokenSet {
   const refreshToken = vschars(values.refresh_token)
-  const refreshExpiresIn = refreshToken === undefined ? undefined : seconds(values.refresh_expires_in)
+  const refreshExpiresIn = seconds(values.refresh_expires_in)
   const scope = scopeOf(values.scope)
   const issuedTokenType = vschars(values.issued_token_type)
+  const tokenType = values.token_type
   return {
     accessToken,
-    tokenType: typeof values.token_type === 'string' && values.token_type !== '' ? values.token_type : 'Bearer',
+    tokenType: typeof tokenType === 'string' && tokenType !== '' ? tokenType : 'Bearer',
     expiresIn: seconds(values.expires_in) ?? 0,
-    ...(refreshToken === undefined ? {} : { refreshToken }),
-    ...(refreshExpiresIn === undefined ? {} : { refreshExpiresIn }),
-    ...(scope === undefined ? {} : { scope }),
+    ...(refreshToken === undefined ? {} : { refreshToken, ...(refreshExpiresIn === undefined ? {} : { refreshExpiresIn }) }),
+    ...(scope && { scope }),
     ...(issuedTokenType === undefined ? {} : { issuedTokenType }),
   }
 }
@@ -95,7 +105,7 @@ function scopeOf(value: unknown): readonly string[] | undefined {
   const text = Array.isArray(value) && value.every((one) => typeof one === 'string') ? value.join(' ') : value
   if (typeof text !== 'string') return undefined
   // What the server granted is not ours to limit in number.
-  const names = new Set(text.split(' ').filter((name) => name !== ''))
-  if (![...names].every(isScopeToken)) throw new UnreadableAnswer('The token endpoint answered with a scope that RFC 6749 does not allow.')
-  return [...names]
+  const names = [...new Set(text.split(' ').filter((name) => name !== ''))]
+  if (!names.every(isScopeToken)) throw new UnreadableAnswer('The token endpoint answered with a scope that RFC 6749 does not allow.')
+  return names
 }
