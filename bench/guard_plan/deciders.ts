@@ -65,8 +65,8 @@ async function countersign({ publicJwk }: TokenMaker, file: string): Promise<Dec
   await store.realms.put(realm(REALM), act)
   await store.clients.put(client(REALM, CLIENT_ID, { plan }), act)
   await store.apiKeys.put(apiKey(REALM, CLIENT_ID, 'key', { hash: `sha256:${hash('sha256', API_KEY, 'base64url')}` }), act)
-  const directory = new Directory(store)
-  const usage = createApiUsage(store, Date.now)
+  const directory = new Directory(store, { fresh: () => undefined })
+  const usage = createApiUsage(store, Date.now, () => 1)
   const context = { realm: realm(REALM), directory, store, ledger: sqlLedger(sql), notice: () => undefined }
   const revoked = new Set<string>()
   const guard = createGuard({

@@ -12,16 +12,16 @@ export function createAdmit(admissions: Admissions, deny: Denier, fail: (error: 
   return (allow, route, address) => {
     try {
       const answer = admissions.admit({ principal: allow.principal, route: route.name, cost: route.cost, address })
-      return answer instanceof Promise ? answer.then((one) => verdictOf(one, allow, deny), fail) : verdictOf(answer, allow, deny)
+      return answer instanceof Promise ? answer.then((one) => verdictOf(one, allow, deny, route), fail) : verdictOf(answer, allow, deny, route)
     } catch (error) {
       return fail(error)
     }
   }
 }
 
-function verdictOf(answer: AdmissionAnswer, { principal }: Allow, deny: Denier): Verdict {
+function verdictOf(answer: AdmissionAnswer, { principal }: Allow, deny: Denier, { name }: Route): Verdict {
   // One for each request: the caller's own, not to be shared.
-  if (answer.admitted) return { allow: true, principal, headers: answer.headers, done: answer.done }
+  if (answer.admitted) return { allow: true, principal, headers: answer.headers, done: answer.done, route: name }
   const { code, detail, headers, retryAfter } = answer
   // RFC 6585 section 4: what it says must be true. A request that no waiting helps gets none.
   const wait = Number.isFinite(retryAfter) ? { 'retry-after': String(Math.max(1, Math.ceil(retryAfter))) } : undefined

@@ -27,6 +27,8 @@ export interface Allow {
   readonly principal: Principal
   /** To be added to the answer, names in lower case. */
   readonly headers: Readonly<Record<string, string>>
+  /** Name of the rule that let it in: `GET /orders/:id`; only where a plan was asked. */
+  readonly route?: string
   /** Only where the request was admitted by a plan: to be called once, when the answer has left or broken off. */
   readonly done?: (outcome: Outcome) => void
 }

@@ -1,12 +1,15 @@
-// How a command reaches the state without going through a server: by its data folder or its configuration. A server may be running on
-// the same file: it sees what changes within a second. Owns no command.
+// How a command reaches the state without going through a server: by its data folder, its database or its configuration. A server may be
+// running on the same one: it sees what changes within a second. Owns no command.
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Act } from '../model/audit.ts'
 import type { Configuration } from '../model/configuration.ts'
+import type { DatabaseSettings } from '../model/database.ts'
 import type { Store } from '../model/store.ts'
 import { StoreUnavailable } from '../model/store.ts'
+import { DATABASE_FILE, openSql } from '../server/open_store.ts'
+import type { Sql } from '../store/sql.ts'
 import type { Io } from './command.ts'
 import { UsageError } from './command.ts'
 
@@ -19,10 +22,11 @@ export const AT_REST_OPTIONS = {
 
 /** For `--help`, below the command's own. */
 export const AT_REST_USAGE = `  --data DIR      folder of the database file
-  --config FILE   the server's configuration: names the folder, and the master key that sealed things need
+  --database URL  the PostgreSQL server, postgres://user@host/database
+  --config FILE   the server's configuration: names either, and the master key that sealed things need
 
-Both are also environment variables, COUNTERSIGN_DATA and COUNTERSIGN_CONFIG; flags win. A server that runs on the same
-database sees a change within a second.`
+Each is also an environment variable, COUNTERSIGN_DATA, COUNTERSIGN_DATABASE and COUNTERSIGN_CONFIG; flags win. A server that
+runs on the same database sees a change within a second.`
 
 export interface AtRestOptions {
   readonly data?: string
@@ -43,13 +47,10 @@ export interface AtRest {
 
 /** @throws UsageError, ConfigError. Nothing is created by looking: a folder without a database is refused. */
 async function openAtRest(options: AtRestOptions, io: Io): Promise<AtRest> {
-  refuseDatabase(options, io)
   const configuration = await readConfiguration(options, io)
-  const file = databaseFile(options, configuration, io)
-  if (!existsSync(file)) {
-    throw new UsageError(`There is no database ${file}: name the folder that \`countersign serve\` keeps its data in with --data DIR.`)
-  }
-  const store = await open(file)
+  const settings = configuration?.database ?? (await readSettings(options, io))
+  refuseNothing(settings, configuration)
+  const store = await open(settings)
   return {
     store,
     configuration,
@@ -57,6 +58,14 @@ async function openAtRest(options: AtRestOptions, io: Io): Promise<AtRest> {
     act: { at: Math.floor(Date.now() / 1000), by: `command ${userName()}` },
     close: () => store.close(),
   }
+}
+
+/** The database that the options name; memory is none. Nothing is opened. @throws UsageError, ConfigError */
+export async function databaseOf(options: AtRestOptions, io: Io): Promise<Exclude<DatabaseSettings, { kind: 'memory' }>> {
+  const configuration = await readConfiguration(options, io)
+  const settings = configuration?.database ?? (await readSettings(options, io))
+  if (settings.kind === 'memory') throw new UsageError(NOT_SAID)
+  return settings
 }
 
 /** Runs what a command does with the state, and closes it whatever happens. A database that cannot be used is one sentence, exit 2. */
@@ -71,36 +80,50 @@ export async function withAtRest<T>(options: AtRestOptions, io: Io, use: (atRest
   }
 }
 
-/** As compose.ts names it. */
-const DATABASE_FILE = 'countersign.db'
-
-function refuseDatabase({ database }: AtRestOptions, { env }: Io): void {
-  if (database === undefined && variable(env, 'COUNTERSIGN_DATABASE') === undefined) return
-  const name = database === undefined ? 'COUNTERSIGN_DATABASE' : '--database'
-  throw new UsageError(`${name} cannot be used yet, since PostgreSQL is not there yet: name the data folder with --data DIR instead.`)
-}
-
-async function readConfiguration({ data, config }: AtRestOptions, { env }: Io): Promise<Configuration | undefined> {
+async function readConfiguration({ data, database, config }: AtRestOptions, { env }: Io): Promise<Configuration | undefined> {
   const file = config ?? variable(env, 'COUNTERSIGN_CONFIG')
   if (file === undefined || file === '') return undefined
   const { loadConfiguration } = await import('../config/config.ts')
-  return (await loadConfiguration({ file, env, flags: { data } })).configuration
+  return (await loadConfiguration({ file, env, flags: { data, database } })).configuration
 }
 
-function databaseFile({ data }: AtRestOptions, configuration: Configuration | undefined, { env }: Io): string {
-  const folder = configuration ? configuration.dataFolder : (data ?? variable(env, 'COUNTERSIGN_DATA'))
-  if (folder === undefined || folder === '')
-    throw new UsageError('It is not said where the data is: name its folder with --data DIR, or the configuration with --config FILE.')
-  if (folder === null)
+async function readSettings({ data, database }: AtRestOptions, { env }: Io): Promise<DatabaseSettings> {
+  const [{ resolveDatabase }, { ConfigError, noFindings, sentence }] = await Promise.all([
+    import('../config/database.ts'),
+    import('../config/error.ts'),
+  ])
+  const findings = noFindings()
+  const settings = await resolveDatabase({ realms: [] }, { flags: { data, database }, env, folder: '.', demo: false }, findings)
+  if (findings.mistakes.length > 0) throw new ConfigError(findings.mistakes.map(sentence))
+  return settings
+}
+
+const NOT_SAID = 'It is not said where the data is: name its folder with --data DIR, or the configuration with --config FILE.'
+
+function refuseNothing(settings: DatabaseSettings, configuration: Configuration | undefined): void {
+  if (settings.kind === 'memory' && configuration === undefined) throw new UsageError(NOT_SAID)
+  if (settings.kind === 'memory')
     throw new UsageError('The configuration keeps its state in memory, where no command reaches it: name a data folder with --data DIR.')
-  return join(resolve(folder), DATABASE_FILE)
+  refuseMissing(settings)
+}
+
+/** Nothing is created by looking: SQLite would make the file. */
+export function refuseMissing(settings: DatabaseSettings): void {
+  if (settings.kind !== 'sqlite') return
+  const file = join(settings.folder, DATABASE_FILE)
+  if (!existsSync(file))
+    throw new UsageError(`There is no database ${file}: name the folder that \`countersign serve\` keeps its data in with --data DIR.`)
 }
 
 /** The database's driver is loaded here alone, so that `--help` need not wait for it. */
-async function open(file: string): Promise<Store> {
-  const { openSqliteStore } = await import('../store/adapters/sqlite.ts')
+async function open(settings: DatabaseSettings): Promise<Store> {
+  const { sqlStore } = await import('../store/sql_store.ts')
+  return sqlStore(await openOrRefuse(settings))
+}
+
+async function openOrRefuse(settings: DatabaseSettings): Promise<Sql> {
   try {
-    return await openSqliteStore({ file })
+    return await openSql(settings)
   } catch (error) {
     throw error instanceof StoreUnavailable ? new UsageError(error.message) : error
   }

@@ -2,6 +2,7 @@
 import { styleText } from 'node:util'
 import { compile } from '@countersign/protocol/dialect/compile'
 import type { Configuration, RealmSetup } from '../model/configuration.ts'
+import { placeOf } from '../model/database.ts'
 import { DEMO_LINES } from './demo_lines.ts'
 
 export interface BannerFacts {
@@ -17,19 +18,25 @@ const MOST_REALMS = 12
 export function banner({ version, demo, configuration, managementUrl, colour }: BannerFacts): string {
   const bold = (text: string): string => (colour ? styleText('bold', text, { validateStream: false }) : text)
   const dim = (text: string): string => (colour ? styleText('dim', text, { validateStream: false }) : text)
-  const { dataFolder, listen, realms } = configuration
-  const state = dataFolder ?? `in memory: it is gone when this ends${demo ? '' : ' (--data DIR keeps it)'}`
+  const { database, listen, realms } = configuration
   const head = [
     '',
     bold(`Countersign ${version}${demo ? ', the demo' : ''}`),
     '',
     `  public       ${listen.publicUrl}`,
     `  management   ${managementUrl}   ${dim('/health/live  /health/ready  /metrics')}`,
-    `  state        ${state}`,
+    `  state        ${stateOf(database, demo)}`,
+    ...(listen.workers > 1 ? [`  workers      ${listen.workers}`] : []),
     '',
   ]
   const body = demo ? demoBody(listen.publicUrl, bold, dim) : realmBody(realms, configuration, bold)
   return `${[...head, ...body, dim('Ctrl-C stops it.')].join('\n')}\n`
+}
+
+function stateOf(database: Configuration['database'], demo: boolean): string {
+  if (database.kind === 'sqlite') return database.folder
+  if (database.kind === 'postgres') return placeOf(database.server)
+  return `in memory: it is gone when this ends${demo ? '' : ' (--data DIR or --database URL keeps it)'}`
 }
 
 type Style = (text: string) => string

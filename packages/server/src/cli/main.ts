@@ -14,6 +14,10 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>
   ['key', () => import('./key.ts')],
   ['usage', () => import('./usage.ts')],
   ['audit', () => import('./audit.ts')],
+  ['backup', () => import('./backup.ts')],
+  ['restore', () => import('./restore.ts')],
+  ['export', () => import('./export.ts')],
+  ['import', () => import('./import.ts')],
   ['hash', () => import('./hash.ts')],
   ['version', () => import('./version.ts')],
 ])

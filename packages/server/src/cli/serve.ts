@@ -5,10 +5,15 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LoadedConfiguration } from '../config/config.ts'
 import { loadConfiguration } from '../config/config.ts'
-import { StoreUnavailable } from '../model/store.ts'
+import type { Flags } from '../config/listen.ts'
+import type { Configuration } from '../model/configuration.ts'
+import type { RunningServer } from '../server/compose.ts'
+import { WORKER_VARIABLES, workFor } from '../server/workers_link.ts'
 import { banner } from './banner.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
+import { superviseWorkers } from './serve_workers.ts'
+import { explained } from './start_error.ts'
 import { stopSignal } from './stop_signal.ts'
 import { version } from './version.ts'
 
@@ -19,15 +24,19 @@ export const command: Command = {
   --config FILE           the configuration, .ts or .json (\`countersign init\` writes one)
   --demo                  five sample realms on loopback, state in memory
   --data DIR              keep everything in one database file in DIR; without it state is in memory
+  --database URL          keep everything on a PostgreSQL server, postgres://user@host/database, which several nodes may share
   --host H                address of both listeners (127.0.0.1)
   --port N                public listener: realms and guarded APIs (8080; 0: any free port)
   --management-port N     management listener: health and metrics (8081; 0: any free port)
+  --workers N             processes that share the public listener (1; auto: one on each core); they need --data or --database
 
-Each is also an environment variable: COUNTERSIGN_CONFIG, COUNTERSIGN_DEMO, COUNTERSIGN_DATA, COUNTERSIGN_HOST,
-COUNTERSIGN_PORT (or PORT), COUNTERSIGN_MANAGEMENT_PORT; COUNTERSIGN_PUBLIC_URL is the origin that others see.
-Flags win over the environment, the environment over the file.`,
+Each is also an environment variable: COUNTERSIGN_CONFIG, COUNTERSIGN_DEMO, COUNTERSIGN_DATA, COUNTERSIGN_DATABASE,
+COUNTERSIGN_HOST, COUNTERSIGN_PORT (or PORT), COUNTERSIGN_MANAGEMENT_PORT, COUNTERSIGN_WORKERS; COUNTERSIGN_PUBLIC_URL is the
+origin that others see. Flags win over the environment, the environment over the file.`,
   async run(args, io) {
     const choice = choose(args, io)
+    const port = workerPort(io)
+    if (port !== undefined) return await work({ ...choice, flags: { ...choice.flags, port } }, io)
     const upstream = choice.demo ? await startUpstream() : undefined
     try {
       return await serve(choice, upstream && originOf(upstream), io)
@@ -43,14 +52,13 @@ const DRAIN_MS = 9000
 interface Choice {
   readonly demo: boolean
   readonly file: string | undefined
-  readonly flags: { readonly host?: string; readonly port?: string; readonly managementPort?: string; readonly data?: string }
+  readonly flags: Flags
 }
 
 function choose(args: readonly string[], { env }: Io): Choice {
   const {
     demo,
     config,
-    database,
     'management-port': managementPort,
     ...others
   } = readOptions('serve', args, {
@@ -61,11 +69,8 @@ function choose(args: readonly string[], { env }: Io): Choice {
     host: { type: 'string' },
     port: { type: 'string' },
     'management-port': { type: 'string' },
+    workers: { type: 'string' },
   })
-  if (database !== undefined || variable(env, 'COUNTERSIGN_DATABASE') !== undefined) {
-    const name = database === undefined ? 'COUNTERSIGN_DATABASE' : '--database'
-    throw new UsageError(`${name} cannot be used yet, since PostgreSQL is not there yet: keep the state with --data DIR instead.`)
-  }
   const wantsDemo = demo ?? readSwitch('COUNTERSIGN_DEMO', variable(env, 'COUNTERSIGN_DEMO'))
   const file = config ?? variable(env, 'COUNTERSIGN_CONFIG')
   if (wantsDemo && file !== undefined) {
@@ -92,22 +97,42 @@ function readSwitch(name: string, value: string | undefined): boolean {
   throw new UsageError(`${name} must be 1 or true, 0 or false.`)
 }
 
-async function serve({ demo, file, flags }: Choice, upstream: string | undefined, io: Io): Promise<number> {
-  const loaded = await loadConfiguration({
-    file,
-    demo: upstream === undefined ? undefined : { upstream, issuers: demoIssuers(io) },
-    flags,
-    env: io.env,
-  })
+async function serve(choice: Choice, upstream: string | undefined, io: Io): Promise<number> {
+  const { demo } = choice
+  const loaded = await load(choice, upstream, io)
   for (const warning of loaded.warnings) io.err(`warning: ${warning}\n`)
   const stop = stopSignal(process)
+  const say = (configuration: Configuration, managementUrl: string): void =>
+    io.out(banner({ version: version(), demo, configuration, managementUrl, colour: hasColour(io) }))
+  if (loaded.configuration.listen.workers > 1) return await superviseWorkers(loaded, { upstream, stop, say, io })
   const server = await start(loaded)
-  io.out(
-    banner({ version: version(), demo, configuration: server.configuration, managementUrl: server.managementUrl, colour: hasColour(io) }),
-  )
+  say(server.configuration, server.managementUrl)
   await stop
-  const drained = await Promise.race([server.close().then(() => true), delay(DRAIN_MS, false, { ref: false })])
-  if (drained) return 0
+  return await drained(server, io)
+}
+
+/** One of several processes that share the listener. Its supervisor prints and decides when it ends. */
+async function work(choice: Choice, io: Io): Promise<number> {
+  const server = await start(await load(choice, variable(io.env, WORKER_VARIABLES.upstream), io), true)
+  await workFor(process, server)
+  const code = await drained(server, io)
+  // The channel to the supervisor keeps the process alive otherwise.
+  process.exit(code)
+}
+
+/** As the supervisor found it; undefined: this process is no worker. */
+function workerPort({ env }: Io): string | undefined {
+  return process.send === undefined ? undefined : variable(env, WORKER_VARIABLES.port)
+}
+
+function load({ file, flags }: Choice, upstream: string | undefined, io: Io): Promise<LoadedConfiguration> {
+  const demo = upstream === undefined ? undefined : { upstream, issuers: demoIssuers(io) }
+  return loadConfiguration({ file, demo, flags, env: io.env })
+}
+
+async function drained(server: RunningServer, io: Io): Promise<number> {
+  const isDrained = await Promise.race([server.close().then(() => true), delay(DRAIN_MS, false, { ref: false })])
+  if (isDrained) return 0
   io.err(`Some answers were not finished after ${DRAIN_MS / 1000} s and are cut off; nothing acknowledged is lost.\n`)
   process.exit(0)
 }
@@ -123,27 +148,13 @@ function hasColour({ env }: Io): boolean {
   return process.stdout.isTTY && !env['NO_COLOR']
 }
 
-async function start(loaded: LoadedConfiguration) {
+async function start(loaded: LoadedConfiguration, withoutManagement = false) {
   const { startServer } = await import('../server/compose.ts')
   try {
-    return await startServer(loaded.configuration, { atPorts: loaded.atPorts })
+    return await startServer(loaded.configuration, { atPorts: loaded.atPorts, withoutManagement })
   } catch (error) {
-    const { host, port, managementPort } = loaded.configuration.listen
-    if (error instanceof StoreUnavailable) throw new UsageError(error.message)
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    const refusal = LISTEN_ERRORS[code]
-    if (!refusal || !(error instanceof Error)) throw error
-    const at = 'port' in error && typeof error.port === 'number' ? error.port : port
-    throw new UsageError(refusal(at === managementPort && at !== port ? '--management-port' : '--port', at, host))
+    throw explained(error, loaded.configuration.listen)
   }
-}
-
-const LISTEN_ERRORS: Readonly<Record<string, (flag: string, port: number, host: string) => string>> = {
-  EADDRINUSE: (flag, port, host) => `Port ${port} on ${host} is in use: stop what listens there, or choose another with ${flag}.`,
-  EACCES: (flag, port, host) => `Port ${port} on ${host} may not be opened by this user: choose one above 1023 with ${flag}.`,
-  EADDRNOTAVAIL: (_flag, _port, host) => `${host} is no address of this machine: choose one with --host, such as 127.0.0.1 or 0.0.0.0.`,
-  ENOTFOUND: (_flag, _port, host) => `The host ${host} is unknown: choose another with --host, such as 127.0.0.1.`,
-  EAI_AGAIN: (_flag, _port, host) => `The host ${host} cannot be looked up: choose another with --host, such as 127.0.0.1.`,
 }
 
 async function startUpstream(): Promise<Server> {

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import type { Configuration, RealmSetup } from '../model/configuration.ts'
 import { checkHosts, resolveApis } from './api.ts'
 import type { SealingSource } from './client_auth.ts'
+import { resolveDatabase } from './database.ts'
 import type { DemoOptions } from './demo.ts'
 import { demoConfig } from './demo.ts'
 import type { Findings } from './error.ts'
@@ -15,7 +16,9 @@ import { resolveListening } from './listen.ts'
 import { resolveRealm, withIssuer } from './realm.ts'
 import type { Environment, SecretSource } from './secret.ts'
 import { readMasterKey } from './secret.ts'
+import { resolveTelemetry } from './telemetry.ts'
 import { originOf } from './url.ts'
+import { resolveGuardsTrust, resolveWorkers } from './workers.ts'
 
 export type { ConfigInput } from './input.ts'
 
@@ -54,25 +57,31 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
   const input = await readInput(options)
   const folder = file === undefined ? resolve('.') : dirname(resolve(file))
   const findings = noFindings()
-  const listening = resolveListening(input, { flags, env, folder, demo: demo !== undefined }, findings)
+  const listenSource = { flags, env, folder, demo: demo !== undefined }
+  const listening = resolveListening(input, listenSource, findings)
+  const database = await resolveDatabase(input, listenSource, findings)
+  const workers = resolveWorkers(input, listenSource, database, findings)
+  const telemetry = resolveTelemetry(input, env, findings)
   const source: SecretSource = { env, folder, demo: demo !== undefined }
   const masterKey = input.masterKey === undefined ? null : await readMasterKey(input.masterKey, source, findings)
   const setups = await resolveRealms(input, { ...source, masterKey }, findings)
   const apis = await resolveApis(input.apis ?? [], setups, input.realms, source, findings)
   checkHosts(input.realms, input.apis ?? [], findings)
-  if (listening.dataFolder !== null && input.masterKey === undefined && !demo) {
+  if (database.kind !== 'memory' && input.masterKey === undefined && !demo) {
     findings.warnings.push({
       path: 'masterKey',
       message:
-        'is missing: whoever reads the data folder can sign tokens, so give 32 bytes by { env } or { file }; `openssl rand -hex 32` makes them',
+        'is missing: whoever reads the database can sign tokens, so give 32 bytes by { env } or { file }; `openssl rand -hex 32` makes them',
     })
   }
 
   const at = (publicUrl: string, port: number, managementPort: number): Configuration => ({
-    listen: { ...listening.listen, port, managementPort, publicUrl },
-    dataFolder: listening.dataFolder,
+    listen: { ...listening.listen, port, managementPort, publicUrl, workers },
+    database,
     masterKey: masterKey ?? null,
-    audit: { tokens: input.audit?.tokens ?? listening.dataFolder !== null, keepSeconds: lifetime(input.audit?.keep ?? KEEP_AUDIT) },
+    audit: { tokens: input.audit?.tokens ?? database.kind !== 'memory', keepSeconds: lifetime(input.audit?.keep ?? KEEP_AUDIT) },
+    guardsTrust: resolveGuardsTrust(input),
+    telemetry,
     realms: setups.map((setup) => withIssuer(setup, publicUrl)),
     apis,
   })

@@ -3,6 +3,8 @@
 import type { DialectDocument } from '@countersign/protocol/dialect/dialect'
 import type { ClientAuthMethod, TokenFormat } from '../model/client.ts'
 import type { GrantName } from './grant_name.ts'
+import type { ListenInput, WithoutDatabaseInput } from './input_listen.ts'
+import type { AuditInput, LogInput, TelemetryInput } from './input_telemetry.ts'
 import type { Lifetime } from './lifetime.ts'
 import type { PlanInput, ReuseInput } from './plan_input.ts'
 
@@ -202,33 +204,25 @@ export interface ApiInput {
   readonly forwardAuth?: boolean | ForwardAuthInput
 }
 
-interface AuditInput {
-  /** Whether each token leaves a row. Default: true with a data folder, false in memory. */
-  readonly tokens?: boolean
-  /** How long rows are kept; default: 400 days. */
-  readonly keep?: Lifetime
-}
-
-interface ListenInput {
-  /** Default: 127.0.0.1. */
-  readonly host?: string
-  /** Default: 8080; 0: any free port. */
-  readonly port?: number
-  /** Default: 8081; 0: any free port. */
-  readonly managementPort?: number
-  /** Addresses and CIDR blocks of proxies in front, whose word on the caller's address is believed. Default: none. */
-  readonly trustedProxies?: readonly string[]
-}
-
 export interface ConfigInput {
   /** Origin under which others reach the public listener; default: `http://{host}:{port}`. */
   readonly publicUrl?: string
   readonly listen?: ListenInput
   /** Folder of the database file; a relative path starts at the configuration file's folder. Default: state in memory. */
   readonly data?: string
+  /**
+   * `postgres://user@host:5432/database`: every node that names it shares its state; not together with `data`. Parameters: `sslmode`
+   * (default: verify-full, on loopback disable), `sslrootcert` (a file), `passwordFile`, `schema`, `host` (folder of a Unix socket).
+   * The password may also be the environment variable COUNTERSIGN_DATABASE_PASSWORD.
+   */
+  readonly database?: string
   /** 32 bytes as base64url, base64 or hex; signing keys are sealed under it, and secrets of clients with client_secret_jwt. */
   readonly masterKey?: { readonly env: string } | { readonly file: string }
+  /** What happens while the database cannot be reached. */
+  readonly withoutDatabase?: WithoutDatabaseInput
   readonly audit?: AuditInput
+  readonly log?: LogInput
+  readonly telemetry?: TelemetryInput
   readonly realms: readonly RealmInput[]
   readonly apis?: readonly ApiInput[]
 }

@@ -1,5 +1,4 @@
-// Where the server listens and keeps its data: flags win over the environment, the environment over the file, the file over defaults.
-import { resolve } from 'node:path'
+// Where the server listens: flags win over the environment, the environment over the file, the file over defaults.
 import type { ListenSettings } from '../model/configuration.ts'
 import { isEverywhere } from './address.ts'
 import type { Findings } from './error.ts'
@@ -12,14 +11,16 @@ export interface Flags {
   readonly host?: string | undefined
   readonly port?: string | number | undefined
   readonly managementPort?: string | number | undefined
+  readonly workers?: string | number | undefined
   readonly data?: string | undefined
+  /** URL of a PostgreSQL server. */
+  readonly database?: string | undefined
 }
 
 export interface Listening {
-  readonly listen: ListenSettings
+  readonly listen: Omit<ListenSettings, 'workers'>
   /** False: the public URL follows the port, and is only known once that is. */
   readonly publicUrlGiven: boolean
-  readonly dataFolder: string | null
 }
 
 export interface ListenSource {
@@ -65,7 +66,6 @@ export function resolveListening(input: ConfigInput, source: ListenSource, findi
       trustedProxies: resolveProxies(listen.trustedProxies ?? [], findings),
     },
     publicUrlGiven: given !== undefined,
-    dataFolder: resolveData(input, source),
   }
 }
 
@@ -126,11 +126,4 @@ function resolveProxies(proxies: readonly string[], { warnings }: Findings): rea
     if (isEverywhere(proxy)) warnings.push({ path: `listen.trustedProxies[${index}]`, message })
   }
   return [...new Set(proxies)]
-}
-
-function resolveData(input: ConfigInput, { flags, env, folder }: ListenSource): string | null {
-  // A flag or variable starts where the operator stands, the file's own path at the file.
-  const typed = first(['--data', flags.data], ['COUNTERSIGN_DATA', env['COUNTERSIGN_DATA']])
-  if (typed) return resolve(String(typed.value))
-  return input.data === undefined ? null : resolve(folder, input.data)
 }

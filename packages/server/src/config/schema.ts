@@ -12,6 +12,7 @@ import type { ConfigInput } from './input.ts'
 import { lifetime } from './lifetime.ts'
 import { MOST_UNITS } from './plan.ts'
 import { schemaLines } from './schema_error.ts'
+import { listen, withoutDatabase } from './schema_listen.ts'
 import {
   addresses,
   apiKeyId,
@@ -22,7 +23,6 @@ import {
   identifier,
   object,
   path,
-  port,
   scope,
   seconds,
   secret,
@@ -236,15 +236,14 @@ const api = object({
 
 const configSchema = object({
   publicUrl: url.optional(),
-  listen: object({
-    host: z.string().optional(),
-    port: port.optional(),
-    managementPort: port.optional(),
-    trustedProxies: addresses.optional(),
-  }).optional(),
+  listen: listen.optional(),
   data: path.optional(),
+  database: url.optional(),
   masterKey: secretRef('env', 'file').optional(),
+  withoutDatabase: withoutDatabase.optional(),
   audit: object({ tokens: z.boolean().optional(), keep: seconds(Number.POSITIVE_INFINITY, 'at most 10 years').optional() }).optional(),
+  log: object({ requests: z.boolean().optional() }).optional(),
+  telemetry: object({ traces: z.boolean().optional() }).optional(),
   realms: z.array(realm).min(1, { error: 'must have an entry: `countersign init` writes a first one' }),
   apis: z.array(api).optional(),
 })

@@ -3,7 +3,7 @@
 import type { AdmissionAnswer, AdmissionRequest, Admissions } from '@countersign/guard/ports'
 import type { ApiKeyUses } from '../issue/api_key_uses.ts'
 import type { RealmContext } from '../issue/context.ts'
-import type { Directory } from '../issue/directory.ts'
+import type { Names } from '../issue/directory.ts'
 import { requestPlanOf } from '../issue/request_volumes.ts'
 import type { Api } from '../model/api.ts'
 import type { Client } from '../model/client.ts'
@@ -40,7 +40,7 @@ export interface RealmUsage {
 export interface AdmissionOptions {
   readonly context: Pick<RealmContext, 'notice'> & {
     readonly realm: Pick<Realm, 'id' | 'plan'>
-    readonly directory: Pick<Directory, 'client'>
+    readonly directory: Pick<Names, 'client'>
     readonly store: { readonly metering: Pick<Metering, 'admit'> }
     readonly ledger: Pick<Ledger, 'used'>
   }
@@ -50,6 +50,8 @@ export interface AdmissionOptions {
   readonly keyUses: Pick<ApiKeyUses, 'note'>
   /** Epoch milliseconds. */
   readonly nowMs: () => number
+  /** Nodes that live, each of which lets through its share of rates and concurrency. Default: this one alone. */
+  readonly nodes?: () => number
 }
 
 /** Clients of a realm whose rates are remembered: they are the operator's own, so no stranger invents them. */
@@ -106,13 +108,15 @@ function decide(
   client: Client | undefined,
 ): Refused | Promise<AdmissionAnswer> {
   const nowMs = options.nowMs()
+  const nodes = options.nodes?.() ?? 1
   const { context } = options
   const plan = requestPlanOf(context.realm.plan, client) ?? UNLIMITED
   const account = options.usage.clients.of(clientId, nowMs)
   bringUpToDate(account, plan, nowMs)
   const one: Case = { clientId, account, plan, cost: request.cost, nowMs, now: Math.floor(nowMs / 1000) }
-  if (account.spent && nowMs < account.spent.untilMs && one.cost > 0) return refuseVolume(one, account.spent.index, look(account, nowMs))
-  const { entry, closed } = enter(account, plan, one.cost, nowMs)
+  if (account.spent && nowMs < account.spent.untilMs && one.cost > 0)
+    return refuseVolume(one, account.spent.index, look(account, nowMs, nodes))
+  const { entry, closed } = enter(account, plan, one.cost, nowMs, nodes)
   if (closed && plan.mode === 'enforce') return refuse(options, one, closed, entry)
   if (closed) tellOver(context, account, clientId, closed, nowMs)
   return charge(options, request, one, entry)

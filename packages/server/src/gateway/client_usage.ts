@@ -39,6 +39,7 @@ export function createClientUsage(name: string): ClientUsage {
     rates: [],
     arrivals: [],
     underWay: 0,
+    dearest: 0,
     plan: undefined,
     volumes: [],
     used: undefined,

@@ -16,6 +16,8 @@ const NEVER_FORWARDED = new Set([
   'host',
   'forwarded',
   'x-real-ip',
+  // Written anew: the name that this hop's log has for the request.
+  'x-request-id',
   // The guard has judged one method and one path: an upstream must not be told of others.
   'x-http-method',
   'x-http-method-override',

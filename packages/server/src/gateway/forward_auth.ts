@@ -16,9 +16,9 @@ export interface ForwardAuthOptions {
   /** Whether a proxy of the operator's has that address: only such a one may ask without a secret. */
   readonly isProxy: (address: string) => boolean
   /** Told of every verdict: `allowed`, the guard's code, or one of FORWARD_AUTH_ERRORS. */
-  readonly onVerdict: (api: Api, code: string) => void
+  readonly onVerdict: (api: Api, code: string, response: ServerResponse, milliseconds?: number, verdict?: Verdict) => void
   /** Told why a caller that may pass cannot be named to the upstream; the proxy gets 503. */
-  readonly onMalfunction: (api: Api, error: unknown) => void
+  readonly onMalfunction: (api: Api, error: unknown, response: ServerResponse) => void
 }
 
 export interface ForwardAuth {
@@ -92,24 +92,24 @@ function judge(asking: Asking, request: IncomingMessage, rest: string): void {
 function act(asking: Asking, verdict: Verdict): void {
   const { guarded, profile, response, options } = asking
   if (!verdict.allow) {
-    options.onVerdict(guarded.api, verdict.code)
+    options.onVerdict(guarded.api, verdict.code, response, undefined, verdict)
     return refuseAs(profile, response, { ...verdict, body: problemBody(verdict) })
   }
   const pass = (fields: readonly string[]): void => {
-    options.onVerdict(guarded.api, 'allowed')
+    options.onVerdict(guarded.api, 'allowed', response, undefined, verdict)
     allow(verdict, fields, response)
   }
   const identity = identityOf(guarded, verdict.principal)
   if (!(identity instanceof Promise)) return pass(identity)
   void identity.then(pass, (error: unknown) => {
-    options.onMalfunction(guarded.api, error)
+    options.onMalfunction(guarded.api, error, response)
     verdict.done?.(NEVER_SEEN)
     refuse(asking, 'cannot_name_caller')
   })
 }
 
 function refuse({ guarded, profile, response, options }: Asking, code: ForwardAuthErrorCode): void {
-  options.onVerdict(guarded.api, code)
+  options.onVerdict(guarded.api, code, response)
   refuseAs(profile, response, problemOf(code))
 }
 

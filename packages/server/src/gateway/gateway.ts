@@ -33,10 +33,16 @@ export interface GatewayOptions {
   readonly nowMs: () => number
   /** How often an upstream that says how it is doing is asked; default 5 s. */
   readonly healthEveryMs?: number
-  /** Told of every verdict: `allowed`, the guard's code, or the gateway's own. */
-  readonly onVerdict: (api: Api, code: string) => void
+  /** Told of every verdict: `allowed`, the guard's code, or the gateway's own; and how long the guard took, where it was asked. */
+  readonly onVerdict: (api: Api, code: string, response: ServerResponse, milliseconds?: number, verdict?: Verdict) => void
+  /** Told how long it took from there to the end of the upstream's answer; status 0: none was begun. */
+  readonly onUpstream?: (api: Api, status: number, milliseconds: number) => void
+  /** What a request is called in `x-request-id`: the upstream is told. '': it has no name. */
+  readonly requestIdOf?: (response: ServerResponse) => string
+  /** Writes into the upstream's fields which trace the request belongs to; what it returns is told of the end. */
+  readonly trace?: ((api: Api, fields: string[], response: ServerResponse) => ((status: number) => void) | undefined) | undefined
   /** Told of a malfunction of the gateway itself; the caller gets 502. */
-  readonly onMalfunction: (api: Api, error: unknown) => void
+  readonly onMalfunction: (api: Api, error: unknown, response: ServerResponse) => void
 }
 
 export interface Gateway {
@@ -72,10 +78,12 @@ interface Passage {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly upgrade: Upgrade | undefined
+  /** Monotonic, in milliseconds. */
+  readonly askedAt: number
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const { apis, callerOf, nowMs, onVerdict, onMalfunction } = options
+  const { apis, callerOf, nowMs, onVerdict } = options
   const targets = apis.map((guarded) => createTarget(guarded, options))
   const byHost = new Map(targets.flatMap((target) => target.guarded.api.hosts.map((host) => [host, target] as const)))
   const byPrefix = new Map(targets.map((target) => [target.guarded.api.prefix, target]))
@@ -83,9 +91,10 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   const act = (passage: Passage, verdict: Verdict): void => {
     const { target, response } = passage
-    onVerdict(target.guarded.api, verdict.allow ? 'allowed' : verdict.code)
+    const decidedAt = nowMs()
+    onVerdict(target.guarded.api, verdict.allow ? 'allowed' : verdict.code, response, decidedAt - passage.askedAt, verdict)
     if (!verdict.allow) return deny(verdict, response)
-    pass(passage, verdict, nowMs, (error) => onMalfunction(target.guarded.api, error))
+    pass(passage, verdict, decidedAt, options)
   }
   return {
     find(host, path) {
@@ -96,13 +105,13 @@ export function createGateway(options: GatewayOptions): Gateway {
       const { api, guard } = target.guarded
       const refused = target.refusal(request)
       if (refused !== undefined) {
-        onVerdict(api, refused)
+        onVerdict(api, refused, response)
         return answerGatewayError(response, refused)
       }
       const rest = (request.url ?? '/').slice(prefixLength)
       const url = rest.startsWith('/') ? rest : `/${rest}`
       const caller = callerOf(request)
-      const passage: Passage = { target, url, caller, request, response, upgrade }
+      const passage: Passage = { target, url, caller, request, response, upgrade, askedAt: nowMs() }
       const { method = 'GET', headers, rawHeaders } = request
       const verdict = guard.check({ method, path: url, headers, rawHeaders, address: caller.address })
       if (verdict instanceof Promise) void verdict.then((one) => act(passage, one))
@@ -177,24 +186,34 @@ function findByPrefix(byPrefix: ReadonlyMap<string, Target>, longest: number, pa
   return undefined
 }
 
-function pass(passage: Passage, verdict: Allow, nowMs: () => number, onMalfunction: (error: unknown) => void): void {
+function pass(passage: Passage, verdict: Allow, began: number, options: GatewayOptions): void {
   const { target, request, response, upgrade } = passage
-  const { maxBodyBytes, timeout, retries } = target.guarded.api
-  const began = nowMs()
-  const order = { request, response, upgrade, answerHeaders: verdict.headers, maxBodyBytes, timeoutMs: timeout * 1000, retries }
+  const { api } = target.guarded
+  const { maxBodyBytes, timeout, retries } = api
+  const requestId = options.requestIdOf?.(response) ?? ''
+  // Other answers have it from the response; what is upgraded has none.
+  const answerHeaders = upgrade && requestId !== '' ? { ...verdict.headers, [REQUEST_ID]: requestId } : verdict.headers
+  const order = { request, response, upgrade, answerHeaders, maxBodyBytes, timeoutMs: timeout * 1000, retries }
+  let traced: ((status: number) => void) | undefined
   // From here on it is the exchange that ends once, whatever happens.
-  const exchange = new Exchange(order, (status, bytesIn, bytesOut) =>
-    verdict.done?.({ status, bytesIn, bytesOut, milliseconds: nowMs() - began }),
-  )
+  const exchange = new Exchange(order, (status, bytesIn, bytesOut) => {
+    const milliseconds = options.nowMs() - began
+    options.onUpstream?.(api, status, milliseconds)
+    traced?.(status)
+    verdict.done?.({ status, bytesIn, bytesOut, milliseconds })
+  })
   const malfunction = (error: unknown): void => {
-    onMalfunction(error)
+    options.onMalfunction(api, error, response)
     exchange.fail('upstream_unreachable')
   }
   const start = (upstream: Upstream, identity: readonly string[]): void => {
     const path = pathOf(passage)
     // The guard has read the same path and refused what is ambiguous; were it ever not so, nothing is forwarded.
-    if (path === undefined) exchange.fail('upstream_unreachable')
-    else exchange.start(upstream, { path, fields: fieldsOf(passage, identity) })
+    if (path === undefined) return exchange.fail('upstream_unreachable')
+    const fields = fieldsOf(passage, identity)
+    if (requestId !== '') fields.push(REQUEST_ID, requestId)
+    traced = options.trace?.(api, fields, response)
+    exchange.start(upstream, { path, fields })
   }
   try {
     const upstream = target.upstream()
@@ -207,6 +226,8 @@ function pass(passage: Passage, verdict: Allow, nowMs: () => number, onMalfuncti
     malfunction(error)
   }
 }
+
+const REQUEST_ID = 'x-request-id'
 
 function pathOf({ target, url }: Passage): string | undefined {
   const read = readPath(url)

@@ -2,6 +2,7 @@
 // clients. Of several rates and the concurrency all give or none does. The arithmetic is protocol/oauth/sliding_rate.ts.
 import type { Arrival, Drawing } from '@countersign/protocol/oauth/sliding_rate'
 import { draw, giveBack, isIdle, UNTOUCHED } from '@countersign/protocol/oauth/sliding_rate'
+import { shareOfCount, shareOfRate } from '../issue/rate_share.ts'
 import type { Rate, RequestPlan } from '../model/plan.ts'
 
 /** What is remembered of one client. */
@@ -10,14 +11,23 @@ export interface Account {
   /** One for each rate. */
   arrivals: Arrival[]
   underWay: number
+  /** Tenths that its dearest request costs, so far: no node's share of a burst is smaller. */
+  dearest: number
 }
 
 export interface Entry {
   readonly account: Account
   readonly rates: readonly Rate[]
+  /** Nodes that live: each lets through its share. */
+  readonly nodes: number
   /** One for each rate, as it stands with this request. */
   readonly drawings: readonly Drawing[]
   readonly tenths: number
+}
+
+export interface Entered {
+  readonly entry: Entry
+  readonly closed: Closed | undefined
 }
 
 /** Why a request may not come in. */
@@ -88,34 +98,37 @@ export function adoptRates(account: Account, rates: readonly Rate[]): void {
 }
 
 /** The rates as they stand, for somebody who draws nothing. */
-export function look(account: Account, nowMs: number): Entry {
+export function look(account: Account, nowMs: number, nodes = 1): Entry {
   return {
     account,
     rates: account.rates,
+    nodes,
     tenths: 0,
-    drawings: account.rates.map((rate, index) => drawFrom(account, rate, index, 0, nowMs)),
+    drawings: account.rates.map((rate, index) => drawFrom(account, shareOf(account, rate, nodes), index, 0, nowMs)),
   }
 }
 
 /**
  * Draws from all rates and takes a place among the requests under way, or does nothing. In the mode `warn` what has enough is drawn from,
  * and the request comes in.
+ * @param nodes that live: each lets through its share
  * @returns `closed`: why not, or what was told about and let through
  */
-export function enter(account: Account, plan: RequestPlan, units: number, nowMs: number): { entry: Entry; closed: Closed | undefined } {
+export function enter(account: Account, plan: RequestPlan, units: number, nowMs: number, nodes = 1): Entered {
   adoptRates(account, plan.rates)
   const tenths = units * 10
-  const drawings = plan.rates.map((rate, index) => drawFrom(account, rate, index, tenths, nowMs))
-  const closed = closedBy(drawings, plan, account)
+  if (tenths > account.dearest) account.dearest = tenths
+  const drawings = plan.rates.map((rate, index) => drawFrom(account, shareOf(account, rate, nodes), index, tenths, nowMs))
+  const closed = closedBy(drawings, plan, account, nodes)
   if (closed && plan.mode === 'enforce') {
-    const entry = look(account, nowMs)
+    const entry = look(account, nowMs, nodes)
     // A clock that was set back is settled by a refusal too.
     keep(account, entry.drawings)
     return { entry, closed }
   }
   keep(account, drawings)
   account.underWay += 1
-  return { entry: { account, rates: plan.rates, drawings, tenths }, closed }
+  return { entry: { account, rates: plan.rates, nodes, drawings, tenths }, closed }
 }
 
 /** Ends its place; to be called once for each entry that came in. */
@@ -125,13 +138,19 @@ export function leave({ account }: Entry): void {
 
 /** For a request that was let in here and then refused elsewhere: gives its draws and its place back. @returns the rates as they stand then */
 export function undo(entry: Entry, nowMs: number): Entry {
-  const { account, rates, drawings, tenths } = entry
+  const { account, rates, nodes, drawings, tenths } = entry
   leave(entry)
   if (account.rates === rates) {
-    for (const [index, rate] of rates.entries())
-      if (drawings[index]?.allowed) account.arrivals[index] = giveBack(rate, account.arrivals[index] ?? UNTOUCHED, tenths, nowMs)
+    for (const [index, rate] of rates.entries()) {
+      if (!drawings[index]?.allowed) continue
+      account.arrivals[index] = giveBack(shareOf(account, rate, nodes), account.arrivals[index] ?? UNTOUCHED, tenths, nowMs)
+    }
   }
-  return look(account, nowMs)
+  return look(account, nowMs, nodes)
+}
+
+function shareOf({ dearest }: Account, rate: Rate, nodes: number): Rate {
+  return shareOfRate(rate, nodes, dearest)
 }
 
 function drawFrom({ arrivals }: Account, rate: Rate, index: number, tenths: number, nowMs: number): Drawing {
@@ -143,7 +162,12 @@ function keep(account: Account, drawings: readonly Drawing[]): void {
 }
 
 /** The rate that makes wait longest speaks for all. */
-function closedBy(drawings: readonly Drawing[], { rates, concurrency }: RequestPlan, { underWay }: Account): Closed | undefined {
+function closedBy(
+  drawings: readonly Drawing[],
+  { rates, concurrency }: RequestPlan,
+  { underWay }: Account,
+  nodes: number,
+): Closed | undefined {
   let closed: Extract<Closed, { by: 'rate' }> | undefined
   for (let index = 0; index < drawings.length; index++) {
     const drawing = drawings[index]
@@ -152,5 +176,5 @@ function closedBy(drawings: readonly Drawing[], { rates, concurrency }: RequestP
     if (!closed || drawing.waitMs > closed.waitMs) closed = { by: 'rate', rate, waitMs: drawing.waitMs }
   }
   if (closed) return closed
-  return concurrency !== null && underWay >= concurrency ? { by: 'concurrency' } : undefined
+  return concurrency !== null && underWay >= shareOfCount(concurrency, nodes) ? { by: 'concurrency' } : undefined
 }

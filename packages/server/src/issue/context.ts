@@ -8,6 +8,7 @@ import type { AccessTokenDraft } from '../model/token.ts'
 import type { Directory } from './directory.ts'
 import type { KeyRing } from './keys/key_ring.ts'
 import type { SigningQueue } from './mint/signing_queue.ts'
+import type { News } from './news.ts'
 import type { Random } from './random.ts'
 import type { RevocationFeed } from './revocation_feed.ts'
 import type { RevocationList } from './revocation_list.ts'
@@ -25,6 +26,8 @@ interface Passwords {
 export interface Issuance {
   readonly store: Store
   readonly ledger: Ledger
+  /** What other processes changed. */
+  readonly news: News
   readonly directory: Directory
   readonly revocations: RevocationList
   readonly feed: RevocationFeed
@@ -61,8 +64,19 @@ export interface Caller {
   readonly userAgent: string
 }
 
+/** What the operator's counters, log and traces want to know of a request: filled in as far as it comes. */
+export interface RequestAccount {
+  /** Once it is proven. */
+  client: string
+  /** Once it is chosen. */
+  grant: string
+  /** Told of each step that is done; undefined: nobody listens. */
+  step: ((name: string) => void) | undefined
+}
+
 export interface EndpointRequest extends WireRequest {
   readonly caller: Caller
+  readonly account?: RequestAccount
 }
 
 /** One endpoint: the methods it knows and what it answers. Throws OAuthError to refuse; the caller writes it in the dialect. */

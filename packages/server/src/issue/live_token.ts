@@ -30,6 +30,8 @@ export async function findAccessToken(context: RealmContext, text: string): Prom
   const claims = text.split('.').length === 3 ? await readJwtClaims(context, text) : await readOpaqueClaims(context, text)
   const clientId = claims && clientOf(claims)
   if (!claims || clientId === undefined) return undefined
+  // A token that another process revoked a second ago is not called alive because nobody could be asked.
+  await context.news.fresh()
   const { jti, sid, iat } = claims
   const issuedAt = typeof iat === 'number' ? iat : undefined
   if (context.revocations.isRevoked(context.realm.id, textOf(jti), textOf(sid), clientId, issuedAt)) return undefined

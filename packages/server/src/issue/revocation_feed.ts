@@ -29,12 +29,17 @@ export class RevocationFeed {
   readonly #store: AccessTokenStore
   readonly #list: RevocationList
   readonly #name: string
+  readonly #isTrusted: () => boolean
   readonly #listeners = new Set<Listener>()
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
-  /** @param name of this feed alone: numbers that another process or another database gave mean nothing here */
-  constructor(store: AccessTokenStore, list: RevocationList, name: string) {
+  /**
+   * @param name of this feed alone: numbers that another process or another database gave mean nothing here
+   * @param isTrusted false: so long nothing could be known that the guards are to hear nothing either
+   */
+  constructor(store: AccessTokenStore, list: RevocationList, name: string, isTrusted: () => boolean) {
+    this.#isTrusted = isTrusted
     this.#store = store
     this.#list = list
     this.#name = name
@@ -77,6 +82,7 @@ export class RevocationFeed {
   }
 
   #beat(): void {
+    if (!this.#isTrusted()) return
     for (const listener of this.#listeners) listener.beat()
   }
 }

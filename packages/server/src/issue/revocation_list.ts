@@ -12,6 +12,8 @@ export class RevocationList {
   readonly #realms = new Map<string, RevocationSet>()
   readonly #listeners = new Set<() => void>()
   #sequence = 0
+  /** The number that was last heard of: a revocation that changed nothing has one, and no row. */
+  #heard = -1
 
   constructor(store: AccessTokenStore) {
     this.#store = store
@@ -39,10 +41,22 @@ export class RevocationList {
     this.#tell()
   }
 
-  /** Reads what any process has revoked since the last call, and forgets what has ended. @param now epoch seconds. */
-  async refresh(now: number): Promise<void> {
+  /**
+   * Reads what any process has revoked since the last call if there is anything new, and forgets what has ended.
+   * @param number of the last revocation there is. @param now epoch seconds
+   */
+  async see(number: number, now: number): Promise<void> {
+    for (const set of this.#realms.values()) set.forget(now)
+    if (number === this.#heard) return
+    // The database was put back to an earlier state.
+    if (number < this.#heard) this.#sequence = 0
+    await this.#readAll()
+    this.#heard = number
+    this.#tell()
+  }
+
+  async #readAll(): Promise<void> {
     let page: readonly NumberedRevocation[]
-    const before = this.#sequence
     do {
       page = await this.#store.revocationsAfter(this.#sequence, PAGE)
       for (const revocation of page) {
@@ -50,8 +64,6 @@ export class RevocationList {
         this.#sequence = Math.max(this.#sequence, revocation.sequence)
       }
     } while (page.length === PAGE)
-    for (const set of this.#realms.values()) set.forget(now)
-    if (this.#sequence !== before) this.#tell()
   }
 
   /** Told whenever there may be something new in the store. @returns what ends that */

@@ -7,6 +7,7 @@ import type { BucketTable } from './bucket_table.ts'
 import { createBucketTable } from './bucket_table.ts'
 import { createFamiliarAddresses } from './familiar_addresses.ts'
 import { networkOf } from './network.ts'
+import { shareOfRate } from './rate_share.ts'
 import { createUnderWay } from './under_way.ts'
 
 /** What a draw left. */
@@ -92,15 +93,23 @@ interface Door {
   readonly key: string
 }
 
-/** @param capacity entries of each kind of bucket at most; entries() counts all there are */
-export function createThrottle({ nowMs, capacity = CAPACITY }: { nowMs: () => number; capacity?: number }): Throttle & {
+export interface ThrottleOptions {
+  readonly nowMs: () => number
+  /** Entries of each kind of bucket at most. */
+  readonly capacity?: number
+  /** Nodes that live, this one among them: each lets through its share. Default: this one alone. */
+  readonly nodes?: () => number
+}
+
+/** entries() counts all there are. */
+export function createThrottle({ nowMs, capacity = CAPACITY, nodes = () => 1 }: ThrottleOptions): Throttle & {
   readonly entries: () => number
 } {
   const tables: BucketTable[] = []
   const kind = (rate: Rate): ((...names: readonly string[]) => Door) => {
     const table = createBucketTable(capacity)
     tables.push(table)
-    return (...names) => ({ table, rate, key: keyOf(names) })
+    return (...names) => ({ table, rate: shareOfRate(rate, nodes(), WHOLE), key: keyOf(names) })
   }
   const clients = createBucketTable(capacity * CLIENTS)
   const sameSecret = kind(SAME_SECRET)
@@ -116,7 +125,8 @@ export function createThrottle({ nowMs, capacity = CAPACITY }: { nowMs: () => nu
   return {
     draw(account, rate, tenths) {
       const now = nowMs()
-      const { allowed, arrival, leftTenths, resetMs, waitMs } = draw(rate, clients.arrival(account), tenths, now)
+      const share = shareOfRate(rate, nodes(), tenths)
+      const { allowed, arrival, leftTenths, resetMs, waitMs } = draw(share, clients.arrival(account), tenths, now)
       clients.keep(account, arrival, now)
       return { allowed, remaining: Math.floor(leftTenths / WHOLE), reset: seconds(resetMs), retryAfter: seconds(waitMs) }
     },

@@ -2,6 +2,7 @@
 import type { Api } from './api.ts'
 import type { ApiKey } from './api_key.ts'
 import type { Client } from './client.ts'
+import type { DatabaseSettings } from './database.ts'
 import type { Realm } from './realm.ts'
 import type { User } from './user.ts'
 
@@ -22,6 +23,8 @@ export interface ListenSettings {
   readonly publicUrl: string
   /** Addresses and CIDR blocks of proxies in front: what they say of their caller's address is believed. */
   readonly trustedProxies: readonly string[]
+  /** Processes that share the listener; 0: the one that was started does the work itself. */
+  readonly workers: number
 }
 
 interface AuditSettings {
@@ -31,13 +34,24 @@ interface AuditSettings {
   readonly keepSeconds: number
 }
 
+export interface TelemetrySettings {
+  /** Whether each request leaves a line in the log. */
+  readonly logRequests: boolean
+  /** Whether OpenTelemetry is told of each request. */
+  readonly traces: boolean
+  /** Seconds that a server that was told to end says so at /health/ready before it takes no more connections. */
+  readonly drainDelay: number
+}
+
 export interface Configuration {
   readonly listen: ListenSettings
-  /** Folder of the SQLite file; null: state in memory. */
-  readonly dataFolder: string | null
+  readonly database: DatabaseSettings
   /** Key that signing keys and the secrets of client_secret_jwt are sealed under, 32 bytes; null: signing keys are stored readable. */
   readonly masterKey: Uint8Array | null
   readonly audit: AuditSettings
+  readonly telemetry: TelemetrySettings
+  /** Seconds that guards trust what they know of revocations while the database cannot be reached; null: however long that is. */
+  readonly guardsTrust: number | null
   readonly realms: readonly RealmSetup[]
   readonly apis: readonly Api[]
 }

@@ -14,6 +14,7 @@ import type { Act, Audit, AuditEntry } from './audit.ts'
 import type { Client, ClientSecret } from './client.ts'
 import type { Issuing } from './issuing.ts'
 import type { Metering } from './metering.ts'
+import type { Nodes } from './nodes.ts'
 import type { Realm } from './realm.ts'
 import type { SecretUse } from './secret_use.ts'
 import type { SigningKey } from './signing_key.ts'
@@ -156,6 +157,7 @@ export interface Store {
   readonly issuing: Issuing
   readonly audit: Audit
   readonly metering: Metering
+  readonly nodes: Nodes
   /** Rises in the same transaction as every change of a realm, client, user, API key or signing key: caches ask it. */
   revision(): Promise<number>
   /**

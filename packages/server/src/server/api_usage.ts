@@ -12,8 +12,12 @@ export interface ApiUsage {
   flush(): Promise<void>
 }
 
-/** @param nowMs epoch milliseconds */
-export function createApiUsage({ metering, apiKeys }: Pick<Store, 'metering' | 'apiKeys'>, nowMs: () => number): ApiUsage {
+/** @param nowMs epoch milliseconds. @param nodes that live */
+export function createApiUsage(
+  { metering, apiKeys }: Pick<Store, 'metering' | 'apiKeys'>,
+  nowMs: () => number,
+  nodes: () => number,
+): ApiUsage {
   const observations = createObservations(metering)
   const keyUses = createApiKeyUses(apiKeys)
   const realms = new Map<string, RealmUsage>()
@@ -22,7 +26,7 @@ export function createApiUsage({ metering, apiKeys }: Pick<Store, 'metering' | '
       const { id } = context.realm
       const usage = realms.get(id) ?? createRealmUsage(id)
       realms.set(id, usage)
-      return createAdmissions({ context, api, usage, observations, keyUses, nowMs })
+      return createAdmissions({ context, api, usage, observations, keyUses, nowMs, nodes })
     },
     async flush() {
       const written = await Promise.allSettled([observations.flush(), keyUses.flush()])

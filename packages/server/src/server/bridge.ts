@@ -1,11 +1,12 @@
 // Between HTTP and the issuer: a request as plain data in, a response as plain data out. Everything hostile about HTTP ends here.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { HeaderFields, WireResponse } from '@countersign/protocol/dialect/message'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import { MAX_BODY_BYTES } from '@countersign/protocol/oauth/parameters'
 import type { Caller } from '../gateway/forwarded.ts'
 import type { EndpointRequest } from '../issue/context.ts'
 import type { StreamedResponse } from '../issue/streamed_response.ts'
+import type { Answer } from './answer.ts'
 import { readBody } from './body.ts'
 import type { Mounted, MountTable } from './mount_table.ts'
 import type { Report } from './refusal.ts'
@@ -14,20 +15,36 @@ import { stream } from './stream.ts'
 import { hostOf, splitUrl } from './target.ts'
 
 /** Answers a request for a realm's endpoint, and every other with 404. */
-export type Bridge = (request: IncomingMessage, response: ServerResponse) => void
+export type Bridge = (request: IncomingMessage, response: Answer) => void
 
-/** @param table asked at each request, so that realms can change. @param callerOf whom a request comes from, proxies seen through */
-export function createBridge(table: () => MountTable, report: Report, callerOf: (request: IncomingMessage) => Caller): Bridge {
+export interface BridgeOptions {
+  /** Asked at each request, so that realms can change. */
+  readonly table: () => MountTable
+  readonly report: Report
+  /** Whom a request comes from, proxies seen through. */
+  readonly callerOf: (request: IncomingMessage) => Caller
+  /** Told when an endpoint's answer is about to leave. */
+  readonly answered?: ((response: Answer) => void) | undefined
+}
+
+export function createBridge({ table, report, callerOf, answered }: BridgeOptions): Bridge {
+  const reply = async (mounted: Mounted, received: Received): Promise<void> => {
+    const { response } = received
+    const one = await answer(mounted, received, report)
+    answered?.(response)
+    send(response, one)
+  }
   return (request, response) => {
     const { path, query } = splitUrl(request.url ?? '/')
     const mounted = table().find(hostOf(request.headers.host), path)
     if (!mounted) return send(response, path === '/' ? welcome() : notFound())
+    response.realmId = mounted.context.realm.id
+    response.endpoint = mounted.name
     if (!allows(mounted, request.method)) return send(response, methodNotAllowed(mounted))
-    if (request.method !== 'POST')
-      return void answer(mounted, { request, path, query, body: NO_BODY, callerOf }, report).then((one) => send(response, one))
+    if (request.method !== 'POST') return void reply(mounted, { request, response, path, query, body: NO_BODY, callerOf })
     readBody(request, MAX_BODY_BYTES, (body) => {
       if (body === undefined) return send(response, tooLarge(mounted), 'close')
-      void answer(mounted, { request, path, query, body, callerOf }, report).then((one) => send(response, one))
+      void reply(mounted, { request, response, path, query, body, callerOf })
     })
   }
 }
@@ -36,6 +53,7 @@ const NO_BODY = new Uint8Array()
 
 interface Received {
   readonly request: IncomingMessage
+  readonly response: Answer
   readonly path: string
   /** Whether the URL has one. */
   readonly query: boolean
@@ -43,7 +61,7 @@ interface Received {
   readonly callerOf: (request: IncomingMessage) => Caller
 }
 
-function send(response: ServerResponse, one: WireResponse | StreamedResponse, connection?: 'close'): void {
+function send(response: Answer, one: WireResponse | StreamedResponse, connection?: 'close'): void {
   if ('begin' in one) return stream(response, one)
   const { status, headers, body } = one
   const length = status === 204 ? {} : { 'content-length': Buffer.byteLength(body) }
@@ -53,14 +71,19 @@ function send(response: ServerResponse, one: WireResponse | StreamedResponse, co
 /** Never rejects: what goes wrong becomes the dialect's refusal. */
 async function answer(mounted: Mounted, received: Received, report: Report): Promise<WireResponse | StreamedResponse> {
   const { context, dialect, endpoint } = mounted
+  const { response } = received
   try {
     refuseTwice(received.request.rawHeaders)
     if (received.query && !endpoint.query) {
       throw new OAuthError('invalid_request', 'Parameters belong in the body: this endpoint takes none in the URL.')
     }
-    return await endpoint.answer(context, dialect, wireRequest(received))
+    const answered = await endpoint.answer(context, dialect, wireRequest(received))
+    response.code = 'ok'
+    return answered
   } catch (error) {
-    return dialect.error.write(refusalOf(error, report))
+    const refusal = refusalOf(error, (what, sentence) => report(what, sentence, response.requestId))
+    response.code = refusal.code
+    return dialect.error.write(refusal)
   }
 }
 
@@ -68,11 +91,11 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 const MAX_USER_AGENT = 200
 
-function wireRequest({ request, path, body, callerOf }: Received): EndpointRequest {
+function wireRequest({ request, response, path, body, callerOf }: Received): EndpointRequest {
   // Node gives lists for set-cookie only, which no request has.
   const headers = request.headers as HeaderFields
   const caller = { address: callerOf(request).address, userAgent: (headers['user-agent'] ?? '').slice(0, MAX_USER_AGENT) }
-  return { method: request.method ?? 'GET', path, headers, body: textOf(body), caller }
+  return { method: request.method ?? 'GET', path, headers, body: textOf(body), caller, account: response }
 }
 
 function textOf(body: Uint8Array): string {

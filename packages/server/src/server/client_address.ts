@@ -9,6 +9,8 @@ export interface ClientAddress {
   readonly callerOf: (request: IncomingMessage) => Caller
   /** Whether an address is one of the trusted proxies'. */
   readonly isTrusted: (address: string) => boolean
+  /** Whether a request comes from one of them directly. */
+  readonly isTrustedPeer: (request: IncomingMessage) => boolean
 }
 
 /** @param trustedProxies addresses and CIDR blocks, as configuration has checked them */
@@ -20,6 +22,7 @@ export function createClientAddress(trustedProxies: readonly string[]): ClientAd
   }
   return {
     isTrusted,
+    isTrustedPeer: ({ socket }) => trustedProxies.length > 0 && isTrusted(unmapped(socket.remoteAddress ?? '')),
     callerOf(request) {
       const { socket } = request
       const peer = unmapped(socket.remoteAddress ?? '')

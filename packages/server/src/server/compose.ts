@@ -1,9 +1,6 @@
 // The composition root: from a configuration to a running server, and back to nothing. What lower rooms use of clock and randomness is
 // handed in here.
-import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { ConfigError } from '../config/error.ts'
 import { originOf } from '../config/url.ts'
 import type { Upgrade } from '../gateway/exchange.ts'
@@ -15,10 +12,8 @@ import { createRefusalAudit } from '../gateway/refusal_audit.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
 import { checkSeals } from '../issue/keys/key_ring.ts'
 import { SealError } from '../issue/keys/seal.ts'
-import type { Api } from '../model/api.ts'
 import type { Configuration } from '../model/configuration.ts'
 import type { Store } from '../model/store.ts'
-import { openSqlite } from '../store/adapters/sqlite.ts'
 import { sqlStore } from '../store/sql_store.ts'
 import { sqlLedger } from '../store/tables/ledger.ts'
 import type { ApiUsage } from './api_usage.ts'
@@ -27,22 +22,34 @@ import { applyConfiguration } from './apply.ts'
 import type { ClientAddress } from './client_address.ts'
 import { createClientAddress } from './client_address.ts'
 import type { Surroundings } from './issuance.ts'
-import { createIssuance, milliseconds } from './issuance.ts'
+import { createIssuance, createNodeOf, milliseconds } from './issuance.ts'
+import { closeServer, listen, portOf } from './listening.ts'
+import type { Readiness } from './management.ts'
 import { createManagement } from './management.ts'
-import type { Metrics } from './metrics.ts'
+import { createHealth } from './management_health.ts'
+import type { MetricsSnapshot } from './metrics.ts'
 import { createMetrics } from './metrics.ts'
+import { countFailures, measureSql } from './metrics_process.ts'
+import { textOf } from './metrics_text.ts'
 import type { MountTable } from './mount_table.ts'
 import { createMountTable } from './mount_table.ts'
+import { openSql } from './open_store.ts'
 import { reportToStderr } from './operator_log.ts'
 import { createPublicListener, drain } from './public_listener.ts'
 import { createGuardedApi, createRealmContext } from './realms.ts'
 import type { Report } from './refusal.ts'
+import type { RequestWatch } from './request_watch.ts'
+import { requestIdOf, watchRequests } from './request_watch_setup.ts'
+import { answerStarting } from './starting.ts'
 import { hostOf, splitUrl } from './target.ts'
 import { startTasks } from './tasks.ts'
+import { LISTENS_ALONE } from './workers_link.ts'
 
 export interface ServeOptions extends Surroundings {
   /** The configuration for the ports that were found at listening. */
   readonly atPorts: (port: number, managementPort: number) => Configuration
+  /** A worker: its supervisor has the management listener. Default: false. */
+  readonly withoutManagement?: boolean
   /** The operator's log; default: one JSON line on stderr. */
   readonly report?: Report
 }
@@ -52,11 +59,12 @@ export interface RunningServer {
   readonly publicUrl: string
   readonly managementUrl: string
   readonly configuration: Configuration
+  /** What /metrics and /health/ready say, as data. */
+  readonly metrics: () => MetricsSnapshot
+  readonly ready: () => Promise<Readiness>
   /** No new connections; answers in flight finish; what is not durable becomes so. */
   close(): Promise<void>
 }
-
-const DATABASE_FILE = 'countersign.db'
 
 /** Keys of so few realms are made at start; those of more when they are first needed. */
 const KEYS_MADE_AT_START = 32
@@ -65,46 +73,56 @@ const KEYS_MADE_AT_START = 32
 export async function startServer(configuration: Configuration, options: ServeOptions): Promise<RunningServer> {
   const report = options.report ?? reportToStderr
   const { host, port, managementPort } = configuration.listen
-  const sql = await openSqlite({ file: configuration.dataFolder === null ? ':memory:' : join(configuration.dataFolder, DATABASE_FILE) })
-  const store = sqlStore(sql)
-  const issuance = createIssuance(store, sqlLedger(sql), configuration, options)
   const metrics = createMetrics()
+  const sql = measureSql(metrics, await openSql(configuration.database), () => performance.now())
+  const store = sqlStore(sql)
+  const node = createNodeOf(store, options)
+  const issuance = createIssuance(store, sqlLedger(sql), configuration, { ...options, node })
+  const reportTasks = countFailures(metrics, report)
   let state: State | undefined
   let closing = false
   const clientAddress = createClientAddress(configuration.listen.trustedProxies)
+  const watch = await watchRequests(metrics, configuration, { ...clientAddress, nowMs: milliseconds(options) })
   const listener = createPublicListener({
     mountTable: () => state?.table ?? NOTHING_MOUNTED,
     gateway: (request, response, upgrade) => (state ? takeForGateway(state, request, response, upgrade) : answerStarting(response)),
     callerOf: clientAddress.callerOf,
     report,
+    watch,
   })
-  const management = createManagement({
-    metrics: () => metrics.text(),
-    ready: () => (state ? store.ready() : Promise.reject(new Error('starting'))),
-  })
+  const health = createHealth({ metrics, listener, store, contexts: () => state?.contexts, now: issuance.now })
+  const management = createManagement({ metrics: () => textOf([metrics.snapshot()]), ready: health.ready })
   try {
     await checkMasterKey(store, configuration)
-    await Promise.all([listen(listener, host, port), listen(management, host, managementPort)])
-    const settled = options.atPorts(portOf(listener), portOf(management))
+    await Promise.all([
+      listen(listener, host, port, options.withoutManagement === true && LISTENS_ALONE),
+      options.withoutManagement ? undefined : listen(management, host, managementPort),
+    ])
+    const settled = options.atPorts(portOf(listener), options.withoutManagement ? managementPort : portOf(management))
     const ended = await applyConfiguration(store, settled.realms, { at: issuance.now(), by: 'configuration' })
     for (const sentence of ended) issuance.notice(sentence)
-    await Promise.all([issuance.directory.refresh(), issuance.revocations.refresh(issuance.now())])
-    const made = createState(settled, issuance, { metrics, report, nowMs: milliseconds(options), callerOf: clientAddress.callerOf })
+    await issuance.news.look()
+    const { callerOf } = clientAddress
+    const made = createState(settled, issuance, { watch, report, nowMs: milliseconds(options), callerOf, nodes: node.live })
     state = made
     void makeKeys(made.contexts, (error, what) => closing || report(error, what))
     const { contexts, forget } = made
     const stopTasks = startTasks({
       issuance,
+      node,
       contexts,
       usage: made.usage,
-      report,
+      report: reportTasks,
       keepSeconds: settled.audit.keepSeconds,
       onKeysChanged: forget,
     })
-    return running(settled, [listener, management], async () => {
+    const watched = { metrics: metrics.snapshot, ready: health.ready }
+    return running(settled, watched, [listener, management], async () => {
       closing = true
+      const left = await health.leave(settled.telemetry.drainDelay * 1000)
       issuance.feed.close()
-      await Promise.all([drain(listener, issuance.notice), closeServer(management)])
+      await drain(listener, issuance.notice, left)
+      await closeServer(management)
       // Last: answers in flight were still using secrets.
       await stopTasks()
       await made.gateway.close()
@@ -133,16 +151,18 @@ const THIS_MACHINE = ['127.0.0.0/8', '::1']
 const NOTHING_MOUNTED: MountTable = { find: () => undefined }
 
 interface Wiring {
-  readonly metrics: Metrics
+  readonly watch: RequestWatch
   readonly report: Report
   readonly nowMs: () => number
   readonly callerOf: ClientAddress['callerOf']
+  /** That live and share the database. */
+  readonly nodes: () => number
 }
 
-function createState(configuration: Configuration, issuance: Issuance, { metrics, report, nowMs, callerOf }: Wiring): State {
+function createState(configuration: Configuration, issuance: Issuance, { watch, report, nowMs, callerOf, nodes }: Wiring): State {
   const contexts = configuration.realms.map(({ realm }) => createRealmContext(issuance, realm, configuration.masterKey))
   const byRealm = new Map(contexts.map((context) => [context.realm.id, context]))
-  const usage = createApiUsage(issuance.store, nowMs)
+  const usage = createApiUsage(issuance.store, nowMs, nodes)
   const refused = createRefusalAudit({
     audit: issuance.store.audit,
     now: issuance.now,
@@ -153,19 +173,21 @@ function createState(configuration: Configuration, issuance: Issuance, { metrics
     if (!context) throw new Error(`api ${api.id} is of realm ${api.realmId}, which is not configured`)
     return createGuardedApi(api, context, { usage, refused, report })
   })
-  const onVerdict = (api: Api, code: string): void => metrics.count(`countersign_verdicts_total{api="${api.id}",code="${code}"}`)
   const gateway = createGateway({
     apis,
     callerOf,
     nowMs: () => performance.now(),
-    onVerdict,
-    onMalfunction: (api, error) => report(error, `the gateway cannot pass a request on to ${api.id}`),
+    onVerdict: watch.verdict,
+    onUpstream: watch.upstream,
+    requestIdOf,
+    trace: watch.trace,
+    onMalfunction: (api, error, response) => report(error, `the gateway cannot pass a request on to ${api.id}`, requestIdOf(response)),
   })
   const forwardAuth = createForwardAuth({
     apis,
     isProxy: createClientAddress([...THIS_MACHINE, ...configuration.listen.trustedProxies]).isTrusted,
-    onVerdict,
-    onMalfunction: (api, error) => report(error, `a proxy cannot be told who is calling ${api.id}`),
+    onVerdict: watch.verdict,
+    onMalfunction: (api, error, response) => report(error, `a proxy cannot be told who is calling ${api.id}`, requestIdOf(response)),
   })
   const forget = (): void => {
     for (const { guard } of apis) guard.forget()
@@ -181,14 +203,6 @@ function takeForGateway(state: State, request: IncomingMessage, response: Server
   const route = state.gateway.find(host, path)
   if (!route || state.table.find(host, path)) return false
   state.gateway.handle(route, request, response, upgrade)
-  return true
-}
-
-/** The ports must be open before the realms' issuers are known: until then no answer but this one would be true. */
-function answerStarting(response: ServerResponse): true {
-  const body = JSON.stringify({ title: 'Starting', status: 503, detail: 'The server is starting. Try again in a second.' })
-  const headers = { 'content-type': 'application/problem+json', 'cache-control': 'no-store', 'retry-after': '1' }
-  response.writeHead(503, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
   return true
 }
 
@@ -215,29 +229,19 @@ async function makeKeys(contexts: readonly RealmContext[], report: Report): Prom
   }
 }
 
-async function listen(server: Server, host: string, port: number): Promise<void> {
-  server.listen({ host, port })
-  await once(server, 'listening')
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port
-}
-
-function running(configuration: Configuration, servers: readonly [Server, Server], close: () => Promise<void>): RunningServer {
+function running(
+  configuration: Configuration,
+  watched: Pick<RunningServer, 'metrics' | 'ready'>,
+  servers: readonly [Server, Server],
+  close: () => Promise<void>,
+): RunningServer {
   const { host } = configuration.listen
   let closing: Promise<void> | undefined
   return {
+    ...watched,
     configuration,
     publicUrl: originOf(host, portOf(servers[0])),
-    managementUrl: originOf(host, portOf(servers[1])),
+    managementUrl: originOf(host, configuration.listen.managementPort),
     close: () => (closing ??= close()),
   }
-}
-
-async function closeServer(server: Server): Promise<void> {
-  if (!server.listening) return
-  server.close()
-  server.closeIdleConnections()
-  await once(server, 'close')
 }

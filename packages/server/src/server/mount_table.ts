@@ -15,6 +15,8 @@ import { usage } from '../issue/endpoints/usage.ts'
 import type { Api } from '../model/api.ts'
 
 export interface Mounted {
+  /** For the operator: `token`, `jwks`. */
+  readonly name: string
   readonly context: RealmContext
   readonly dialect: CompiledDialect
   readonly endpoint: Endpoint
@@ -50,11 +52,13 @@ const PEM = '.pem'
 function mountAll(paths: Map<string, Mounted>, context: RealmContext, issuerPath: string, rooted: boolean): void {
   // Ours alone: no provider's dialect has a word for them.
   const [canonical] = context.dialects
-  if (canonical) add(paths, usagePath(context.realm.id), { context, dialect: canonical, endpoint: usage })
-  for (const [path, endpoint] of FOR_GUARDS) add(paths, `/realms/${context.realm.id}${path}`, { context, dialect: STANDARD, endpoint })
+  if (canonical) add(paths, usagePath(context.realm.id), { context, dialect: canonical, endpoint: usage, name: 'usage' })
+  for (const [path, endpoint, name] of FOR_GUARDS) {
+    add(paths, `/realms/${context.realm.id}${path}`, { context, dialect: STANDARD, endpoint, name })
+  }
   for (const dialect of context.dialects) {
     for (const name of ENDPOINT_NAMES) {
-      const mounted: Mounted = { context, dialect, endpoint: ENDPOINTS[name] }
+      const mounted: Mounted = { context, dialect, endpoint: ENDPOINTS[name], name }
       for (const path of dialect.paths(name, context.realm.id, rooted)) {
         add(paths, path, mounted)
         // Where the issuer has a path of its own on this host, its metadata names the endpoints below that path.
@@ -67,10 +71,10 @@ function mountAll(paths: Map<string, Mounted>, context: RealmContext, issuerPath
 
 /** Guards are programs of ours: whatever the realm's dialects, they speak the standards'. */
 const STANDARD = compile(standard)
-const FOR_GUARDS: readonly (readonly [string, Endpoint])[] = [
-  [GUARD_PATHS.guard, guardMetadata],
-  [GUARD_PATHS.revocations, revocationFeed],
-  [GUARD_PATHS.apiKey, guardKey],
+const FOR_GUARDS: readonly (readonly [path: string, endpoint: Endpoint, name: string])[] = [
+  [GUARD_PATHS.guard, guardMetadata, 'guard'],
+  [GUARD_PATHS.revocations, revocationFeed, 'guard_revocations'],
+  [GUARD_PATHS.apiKey, guardKey, 'guard_api_key'],
 ]
 
 /** A realm's own endpoints stay: they were there first. */
@@ -85,7 +89,7 @@ function mountResource(
   for (const place of resourcePlaces(api, context.realm)) {
     const paths = place.host === null ? anywhere : (byHost.get(place.host) ?? new Map<string, Mounted>())
     if (place.host !== null) byHost.set(place.host, paths)
-    add(paths, place.path, { context, dialect: STANDARD, endpoint: protectedResource(api, place) })
+    add(paths, place.path, { context, dialect: STANDARD, endpoint: protectedResource(api, place), name: 'protected_resource' })
   }
 }
 

@@ -1,12 +1,14 @@
 // The public listener: one node:http server whose requests go to the gateway or over the bridge to the issuer's endpoints.
-import type { IncomingMessage, Server, ServerOptions } from 'node:http'
-import { createServer, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Upgrade } from '../gateway/exchange.ts'
 import type { Caller } from '../gateway/forwarded.ts'
+import { Answer } from './answer.ts'
 import { createBridge } from './bridge.ts'
 import type { MountTable } from './mount_table.ts'
 import type { Report } from './refusal.ts'
+import type { RequestWatch } from './request_watch.ts'
 import type { Pace } from './slow_bodies.ts'
 import { watchBodies } from './slow_bodies.ts'
 import { settleTarget } from './target.ts'
@@ -18,11 +20,14 @@ export interface PublicListenerOptions {
   readonly gateway: (request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade) => boolean
   readonly callerOf: (request: IncomingMessage) => Caller
   readonly report: Report
+  /** Told of each request, first of all, and of each answer of an endpoint, last of all. */
+  readonly watch?: Pick<RequestWatch, 'began' | 'answered'>
   /** How slowly a body may come. */
   readonly pace?: Pace
 }
 
-const LIMITS: ServerOptions = {
+const LIMITS: ServerOptions<typeof IncomingMessage, typeof Answer> = {
+  ServerResponse: Answer,
   // Bodies have a pace instead of a time (slow_bodies.ts): an upload to an API may be long.
   requestTimeout: 0,
   headersTimeout: 10_000,
@@ -36,19 +41,21 @@ const LIMITS: ServerOptions = {
 }
 
 /** Not listening yet. */
-export function createPublicListener({ mountTable, gateway, callerOf, report, pace }: PublicListenerOptions): Server {
-  const bridge = createBridge(mountTable, report, callerOf)
+export function createPublicListener({ mountTable, gateway, callerOf, report, watch, pace }: PublicListenerOptions): Server {
+  const bridge = createBridge({ table: mountTable, report, callerOf, answered: watch?.answered })
   const server = createServer(LIMITS)
   const bodies = watchBodies(server, pace)
   const upgraded = new Set<Socket>()
   UPGRADED.set(server, upgraded)
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  server.on('request', (request: IncomingMessage, response: Answer) => {
+    watch?.began(request, response)
     bodies.began(request, response)
     settleTarget(request)
     if (!gateway(request, response)) bridge(request, response)
   })
   // The gateway asks for the body when the guard has let the request in; the endpoints take any that is not too long.
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+  server.on('checkContinue', (request: IncomingMessage, response: Answer) => {
+    watch?.began(request, response)
     bodies.began(request, response)
     settleTarget(request)
     if (gateway(request, response)) return
@@ -63,6 +70,7 @@ export function createPublicListener({ mountTable, gateway, callerOf, report, pa
     upgraded.add(socket)
     socket.once('close', () => upgraded.delete(socket))
     const response = answerOn(request, socket)
+    watch?.began(request, response)
     settleTarget(request)
     const protocol = protocolOf(request)
     if (!gateway(request, response, protocol === undefined ? undefined : { protocol, socket, head })) bridge(request, response)
@@ -90,8 +98,8 @@ function protocolOf({ method, headers }: IncomingMessage): string | undefined {
 }
 
 /** For what is not upgraded after all: a plain answer, and the end of the connection, whose parser Node has taken away. */
-function answerOn(request: IncomingMessage, socket: Socket): ServerResponse {
-  const response = new ServerResponse(request)
+function answerOn(request: IncomingMessage, socket: Socket): Answer {
+  const response = new Answer(request)
   response.shouldKeepAlive = false
   response.assignSocket(socket)
   response.once('finish', () => socket.end())
@@ -99,12 +107,12 @@ function answerOn(request: IncomingMessage, socket: Socket): ServerResponse {
 }
 
 /** So long may answers in flight take once the server is told to end: it must be gone within 10 seconds. */
-const DRAIN_MS = 8_000
+export const DRAIN_MS = 8_000
 /** So long may upgraded connections go on: they have no end of their own, and their clients come back. */
 const UPGRADED_MS = 3_000
 
 /** No new connections; those that are open end with the answer they are at. Resolves when all have ended. */
-export function drain(server: Server, notice: (sentence: string) => void): Promise<void> {
+export function drain(server: Server, notice: (sentence: string) => void, withinMs = DRAIN_MS): Promise<void> {
   if (!server.listening) return Promise.resolve()
   for (const event of ['request', 'checkContinue']) {
     server.prependListener(event, (_request, response: ServerResponse) => response.setHeader('connection', 'close'))
@@ -116,10 +124,10 @@ export function drain(server: Server, notice: (sentence: string) => void): Promi
     for (const socket of upgraded) socket.destroy()
   }, UPGRADED_MS)
   const enough = setTimeout(() => {
-    notice(`Answers that were not finished after ${DRAIN_MS / 1000} s of draining are cut off; nothing acknowledged is lost.`)
+    notice(`Answers that were not finished after ${withinMs / 1000} s of draining are cut off; nothing acknowledged is lost.`)
     server.closeAllConnections()
     for (const socket of upgraded) socket.destroy()
-  }, DRAIN_MS)
+  }, withinMs)
   return new Promise((resolve) => {
     server.close(() => {
       clearTimeout(endUpgraded)

@@ -14,6 +14,7 @@ import { createKeyRing } from '../issue/keys/key_ring.ts'
 import { readOpaqueClaims } from '../issue/live_token.ts'
 import type { Api } from '../model/api.ts'
 import type { Realm } from '../model/realm.ts'
+import { StoreUnavailable } from '../model/store.ts'
 import type { ApiUsage } from './api_usage.ts'
 import type { Report } from './refusal.ts'
 
@@ -25,6 +26,7 @@ export function createRealmContext(issuance: Issuance, realm: Realm, masterKey: 
     masterKey,
     random: issuance.random,
     now: issuance.now,
+    catchUp: issuance.news.catchUp,
   })
   return { ...issuance, realm, keys, dialects: realm.dialects.map(compile) }
 }
@@ -53,7 +55,7 @@ function assertionsOf({ upstream }: Api, { realm, keys, signing, random, now }: 
 }
 
 function guardOf(api: Api, context: RealmContext, { usage, refused, report }: GuardTies): Guard {
-  const { realm, dialects, keys, directory, revocations, now } = context
+  const { realm, dialects, keys, news, store, directory, revocations, now } = context
   return createGuard({
     realm: realm.id,
     issuer: realm.issuer,
@@ -62,18 +64,25 @@ function guardOf(api: Api, context: RealmContext, { usage, refused, report }: Gu
     keys,
     now,
     apiKey: api.apiKey,
-    apiKeys: { find: (hash) => directory.apiKey(realm.id, hash) },
+    apiKeys: { find: (hash) => directory.lastKnown.apiKey(realm.id, hash) },
     introspection: {
       async introspect(token) {
         const claims = await readOpaqueClaims(context, token)
         return claims && { ...claims, active: true }
       },
     },
-    revocations: { isRevoked: (jti, sid, clientId, issuedAt) => revocations.isRevoked(realm.id, jti, sid, clientId, issuedAt) },
+    revocations: {
+      isRevoked(jti, sid, clientId, issuedAt) {
+        if (!news.isTrusted()) throw new StoreUnavailable('The guards trust what they know for no longer while the database is away.')
+        return revocations.isRevoked(realm.id, jti, sid, clientId, issuedAt)
+      },
+    },
+    // A proof that another node has seen is refused here too.
+    replays: { claim: (name, expiresAt) => store.replays.claim(realm.id, `dpop ${api.id} ${name}`, expiresAt) },
     baseUrls: baseUrlsOf(api, realm),
     resourceMetadata: resourceMetadataUrl(api, realm),
     policy: { routes: api.routes.map(ruleOf), otherwise: api.otherwise },
-    admissions: usage.admissionsOf(context, api),
+    admissions: usage.admissionsOf({ ...context, directory: directory.lastKnown }, api),
     onDenied: (denial) => refused({ realmId: realm.id, apiId: api.id }, denial),
     onMalfunction: (error) => report(error, `the guard of ${api.id} cannot decide`),
   })

@@ -5,8 +5,8 @@ import { OAuthError } from '@countersign/protocol/oauth/error'
 import { PasswordQueueFull } from '../issue/password.ts'
 import { StoreUnavailable } from '../model/store.ts'
 
-/** Where the operator's voice of an error goes. */
-export type Report = (error: unknown, what: string) => void
+/** Where the operator's voice of an error goes. @param requestId of the request that met it, if one did */
+export type Report = (error: unknown, what: string, requestId?: string) => void
 
 const RETRY_SECONDS = 5
 

@@ -1,8 +1,12 @@
-// What runs beside the requests: taking note of other processes' changes, rotating signing keys, writing behind, and forgetting what has
-// expired.
+// What runs beside the requests: taking note of other processes' changes, writing behind, and what one node does for all while it leads:
+// rotating signing keys, and forgetting what has expired.
 import type { Issuance, RealmContext } from '../issue/context.ts'
 import { rotateKeys } from '../issue/keys/rotation.ts'
+import type { Sight } from '../model/nodes.ts'
+import { StoreUnavailable } from '../model/store.ts'
 import type { ApiUsage } from './api_usage.ts'
+import type { Node } from './nodes.ts'
+import { BEAT_MS } from './nodes.ts'
 import type { Report } from './refusal.ts'
 
 /** A change by another process is effective here within this time, a revocation too. */
@@ -16,6 +20,7 @@ const USAGE_KEPT = 400 * 86_400
 
 export interface TaskOptions {
   readonly issuance: Issuance
+  readonly node: Pick<Node, 'beat' | 'leads' | 'leave' | 'sweep'>
   readonly contexts: readonly RealmContext[]
   readonly usage: Pick<ApiUsage, 'flush'>
   readonly report: Report
@@ -27,52 +32,62 @@ export interface TaskOptions {
 
 /** Returns what stops them: it waits for what is under way, and writes what is still to be written. Never rejects. */
 export function startTasks(options: TaskOptions): () => Promise<void> {
-  const { issuance, usage, report, keepSeconds } = options
-  const { secretUses, store, ledger, now } = issuance
+  const { issuance, node, usage, report } = options
+  const { news, secretUses } = issuance
+  const failed =
+    (what: string): ((error: unknown) => void) =>
+    (error) =>
+      report(error, what)
+  issuance.news.follow(createKeyReload(options))
+  const beat = (): Promise<void> => node.beat()
   const tasks = [
-    repeat(createRefresh(options), REFRESH_MS, (error) => report(error, 'changes by others cannot be read')),
-    repeat(
-      () => secretUses.flush(),
-      FLUSH_MS,
-      (error) => report(error, 'uses of secrets cannot be written'),
-    ),
-    repeat(
-      () => usage.flush(),
-      FLUSH_MS,
-      (error) => report(error, 'what became of requests cannot be written'),
-    ),
-    repeat(
-      async () => {
-        await store.sweep(now())
-        await ledger.sweep(now() - USAGE_KEPT)
-        await store.metering.sweep(now() - USAGE_KEPT)
-        await store.audit.sweep(now() - keepSeconds)
-      },
-      SWEEP_MS,
-      (error) => report(error, 'what has expired cannot be swept'),
-    ),
-    repeat(createRotation(options), ROTATE_MS, (error) => report(error, 'signing keys cannot be rotated')),
+    repeat(() => news.look(), REFRESH_MS, failed('changes by others cannot be read')),
+    repeat(beat, BEAT_MS, failed('the sign of life cannot be written')),
+    repeat(() => secretUses.flush(), FLUSH_MS, failed('uses of secrets cannot be written')),
+    repeat(() => usage.flush(), FLUSH_MS, failed('what became of requests cannot be written')),
+    repeat(createSweep(options), SWEEP_MS, failed('what has expired cannot be swept')),
+    repeat(createRotation(options), ROTATE_MS, failed('signing keys cannot be rotated')),
   ]
+  // The others count this one at once. What fails here is told at the next turn.
+  const first = beat().catch(() => undefined)
   return async () => {
-    await Promise.all(tasks.map((task) => task.stop()))
-    await secretUses.flush().catch((error: unknown) => report(error, 'uses of secrets cannot be written'))
-    await usage.flush().catch((error: unknown) => report(error, 'what became of requests cannot be written'))
+    await Promise.all([first, ...tasks.map((task) => task.stop())])
+    await secretUses.flush().catch(failed('uses of secrets cannot be written'))
+    await usage.flush().catch(failed('what became of requests cannot be written'))
+    await node.leave().catch(failed('the other nodes cannot be told that this one ends'))
   }
 }
 
-function createRefresh(options: TaskOptions): () => Promise<void> {
-  const { directory, feed, revocations, now } = options.issuance
-  // The directory tells of a change once; keys that could not be read then must be read at the next turn.
-  let keysAreStale = false
+/** One node does it for all, and stops where it no longer leads. */
+function createSweep({ issuance, node, keepSeconds }: TaskOptions): () => Promise<void> {
+  const { store, ledger, now } = issuance
+  const steps: readonly (() => Promise<unknown>)[] = [
+    () => store.sweep(now()),
+    () => ledger.sweep(now() - USAGE_KEPT),
+    () => store.metering.sweep(now() - USAGE_KEPT),
+    () => store.audit.sweep(now() - keepSeconds),
+    () => node.sweep(),
+  ]
   return async () => {
-    await revocations.refresh(now())
-    if (await directory.refresh()) {
-      keysAreStale = true
-      feed.changed()
-    }
-    if (!keysAreStale) return
-    await Promise.all(options.contexts.map((context) => reload(context, options)))
-    keysAreStale = false
+    for (const step of steps) if (node.leads()) await step()
+  }
+}
+
+/**
+ * Keys are read again at each change of configuration; those that could not be read then are read at the next turn. A realm whose keys
+ * cannot be opened holds up no other; a database that cannot be reached does.
+ */
+function createKeyReload(options: TaskOptions): (sight: Pick<Sight, 'revision'>) => Promise<void> {
+  let loaded: number | undefined
+  let isFailing = false
+  return async ({ revision }) => {
+    if (revision === loaded) return
+    const ended = await Promise.allSettled(options.contexts.map((context) => reload(context, options)))
+    const failures = ended.filter((one) => one.status === 'rejected').map(({ reason }): unknown => reason)
+    loaded = failures.length === 0 ? revision : undefined
+    for (const error of failures) if (error instanceof StoreUnavailable) throw error
+    if (failures.length > 0 && !isFailing) options.report(failures[0], 'changed signing keys cannot be read')
+    isFailing = failures.length > 0
   }
 }
 
@@ -81,6 +96,8 @@ function createRotation(options: TaskOptions): () => Promise<void> {
   const failing = new Set<string>()
   return async () => {
     for (const context of options.contexts) {
+      // That one does it saves the others the work; that each key is made once is decided by the database.
+      if (!options.node.leads()) return
       const { id } = context.realm
       try {
         if (await rotateKeys({ ...context, store: context.store.signingKeys })) await reload(context, options)

@@ -14,7 +14,7 @@ export const insertRows = (head: string, columns: number, tail = ''): InsertRows
       for (; rows.length - start >= size; start += size) {
         const params: SqlValue[] = []
         for (let n = start; n < start + size; n += 1) params.push(...(rows[n] ?? []))
-        yield { sql, params }
+        yield { sql, params, blind: true }
       }
     }
   }

@@ -11,6 +11,18 @@ export interface Statement {
   readonly params: readonly SqlValue[]
   /** Inside a unit: is given the rows that the statement answers with; see `ask`. */
   readonly read?: (rows: readonly Row[]) => unknown
+  /** Inside a unit: nothing is made of how many rows it changes, so an engine far away need not be waited for and resumes the unit with 0. */
+  readonly blind?: true
+  /**
+   * Inside a unit, of a SELECT: its rows stay as they are until the end, for all (`update`) or for those who would change them (`share`).
+   * SQLite has one writer, and no need of it.
+   */
+  readonly lock?: 'share' | 'update'
+  /**
+   * Of a unit's first statement: it waits for a row that every such unit waits for, and so they may share a transaction however their rows
+   * are spread.
+   */
+  readonly shares?: true
 }
 
 /** One SELECT and how its rows become a value. A single statement, so that it sees one state of the database. */
@@ -30,6 +42,8 @@ export interface Committed<T> {
   readonly durable: Promise<void>
 }
 
+export type SnapshotRead = <R>(asked: Query<R>) => Promise<R>
+
 export interface Sql {
   /** Sees everything acknowledged so far. Rejects with StoreUnavailable. */
   read<T>(query: Query<T>): Promise<T>
@@ -45,6 +59,11 @@ export interface Sql {
   commit<T>(unit: () => Unit<T>): Promise<Committed<T>>
   /** Resolves once all that a read of now can see is durable, whichever process has written it. Rejects with StoreUnavailable. */
   flush(): Promise<void>
+  /**
+   * Reads that all see one state of the database, one that holds all that was acknowledged before; writers do not wait for it.
+   * Not for long on SQLite: the log grows meanwhile. Rejects with StoreUnavailable, or with what `act` threw.
+   */
+  snapshot<T>(act: (read: SnapshotRead) => Promise<T>): Promise<T>
   /** Commits what is under way and lets go; every later call rejects with StoreUnavailable. */
   close(): Promise<void>
   /** Whether `close` was called. */
@@ -59,7 +78,7 @@ export const statement = (sql: string, ...params: SqlValue[]): Statement => ({ s
  */
 export function* ask<T>(asked: Query<T>): Unit<T> {
   const answers: { readonly value: T }[] = []
-  yield { sql: asked.sql, params: asked.params, read: (rows) => answers.push({ value: asked.read(rows) }) }
+  yield { ...asked, read: (rows) => answers.push({ value: asked.read(rows) }) }
   const [answer] = answers
   if (answer === undefined) throw new TypeError('The engine gave no rows to a statement that asked for them.')
   return answer.value

@@ -8,6 +8,7 @@ import { clientTable } from './tables/clients.ts'
 import { probe, revision } from './tables/counters.ts'
 import { issuingTable } from './tables/issuing.ts'
 import { meteringTable } from './tables/metering.ts'
+import { nodeTable } from './tables/nodes.ts'
 import { oneTimeNameTable, sweepOneTimeNames } from './tables/one_time_names.ts'
 import { realmTable } from './tables/realms.ts'
 import { refreshTokenTable, sweepRefreshTokens } from './tables/refresh_tokens.ts'
@@ -30,6 +31,7 @@ export const sqlStore = (sql: Sql): Store => ({
   issuing: issuingTable(sql),
   audit: auditTable(sql),
   metering: meteringTable(sql),
+  nodes: nodeTable(sql),
   revision: () => sql.read(revision),
   sweep: (now) => sweep(sql, now),
   ready: () => sql.write(probe),

@@ -38,7 +38,7 @@ test("the version is the package's", async () => {
 test('a command or option that is not there is named', async () => {
   await refused(
     ['sevre'],
-    /^There is no command 'sevre': the commands are serve, init, client, secret, api-key, key, usage, audit, hash, version, help\.\n$/,
+    /^There is no command 'sevre': the commands are serve, init, client, secret, api-key, key, usage, audit, backup, restore, export, import, hash, version, help\.\n$/,
   )
   await refused(['constructor'], /^There is no command 'constructor'/)
   await refused(['hash', '--sha1'], /^There is no option '--sha1': `countersign hash --help`/)
@@ -56,9 +56,10 @@ test('what is to be served is chosen once', async () => {
   await refused(['serve'], /absent\.ts does not exist/, { env: { COUNTERSIGN_CONFIG: 'absent.ts', COUNTERSIGN_DEMO: '0' } })
 })
 
-test('PostgreSQL is not there yet, and the sentence says what is', async () => {
-  await refused(['serve', '--demo', '--database', 'postgres://x:secret@y/z'], /^--database cannot be used yet, .* --data DIR instead\.\n$/)
-  await refused(['serve', '--demo'], /^COUNTERSIGN_DATABASE cannot be used yet/, { env: { COUNTERSIGN_DATABASE: 'postgres://y/z' } })
+test('a database that cannot be reached or understood is one sentence, without its password', async () => {
+  await refused(['serve', '--demo', '--database', 'mysql://x:secret@y/z'], /^--database must be a URL like postgres:[^\n]+\.\n$/)
+  const env = { COUNTERSIGN_DATABASE: 'postgres://x:secret@127.0.0.1:1/z', COUNTERSIGN_PORT: '0', COUNTERSIGN_MANAGEMENT_PORT: '0' }
+  await refused(['serve', '--demo'], /^postgres:\/\/127\.0\.0\.1:1\/z cannot be reached: [^\n]+\.\n$/, { env })
 })
 
 test('hash prints the hash of one line of standard input', async () => {

@@ -73,7 +73,7 @@ test('every line that the commented starter offers can be taken in', async () =>
   writeFileSync(join(cwd, 'all.ts'), uncommented)
   const { configuration } = await loadConfiguration({ file: join(cwd, 'all.ts'), env: { COUNTERSIGN_MASTER_KEY: '0f'.repeat(32) } })
   assert.equal(configuration.listen.publicUrl, 'https://auth.example.com')
-  assert.equal(configuration.dataFolder, join(cwd, 'data'))
+  assert.deepEqual(configuration.database, { kind: 'sqlite', folder: join(cwd, 'data') })
   assert.equal(configuration.masterKey?.length, 32)
   assert.equal(configuration.realms[0]?.realm.plan?.tokens?.limit, 1000)
   assert.deepEqual(configuration.realms[0].realm.plan.rate, { limit: 60, seconds: 60, burst: 100 })

@@ -147,5 +147,5 @@ test('the demo refuses any address but loopback', async () => {
 
 test('the demo keeps its state in a folder when one is named, and does not ask for a master key it cannot be given', async () => {
   const { configuration, warnings } = await loadConfiguration({ demo: { upstream: UPSTREAM }, flags: { data: '/x' } })
-  assert.deepEqual([configuration.dataFolder, warnings], ['/x', []])
+  assert.deepEqual([configuration.database, warnings], [{ kind: 'sqlite', folder: '/x' }, []])
 })

@@ -18,6 +18,7 @@ test('without a word the listeners are on loopback at 8080 and 8081', async () =
     managementPort: 8081,
     publicUrl: 'http://127.0.0.1:8080',
     trustedProxies: [],
+    workers: 1,
   })
 })
 
@@ -46,7 +47,10 @@ test('an empty variable is no setting', async () => {
 })
 
 test('the data folder is the flag, the variable or the file, in this order', async () => {
-  const folder = async (...from: Parameters<typeof load>) => (await load(...from)).configuration.dataFolder
+  const folder = async (...from: Parameters<typeof load>) => {
+    const { database } = (await load(...from)).configuration
+    return database.kind === 'sqlite' ? database.folder : null
+  }
   assert.equal(await folder({}), null)
   assert.equal(await folder({ data: 'a' }), resolve('a'))
   assert.equal(await folder({ data: 'a' }, { COUNTERSIGN_DATA: 'b' }), resolve('b'))
@@ -67,6 +71,7 @@ test('ports found at listening move the public URL and the issuers built on it',
     managementPort: 5001,
     publicUrl: 'http://127.0.0.1:5000',
     trustedProxies: [],
+    workers: 1,
   })
   assert.deepEqual(
     settled.realms.map(({ realm }) => realm.issuer),

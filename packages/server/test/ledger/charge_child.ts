@@ -1,12 +1,12 @@
 // A process of ledger_processes.test.ts, made to be killed: charges as fast as it can in several lanes, prints each receipt, ends when refused.
 import { writeSync } from 'node:fs'
 import { StoreUnavailable } from '../../src/model/store.ts'
-import { openSqlite } from '../../src/store/adapters/sqlite.ts'
 import { sqlLedger } from '../../src/store/tables/ledger.ts'
+import { openPlace } from '../store/places.ts'
 import { charge } from './samples.ts'
 
-const [file = '', name = '', lanes = '', limit = ''] = process.argv.slice(2)
-const sql = await openSqlite({ file })
+const [place = '', name = '', lanes = '', limit = ''] = process.argv.slice(2)
+const sql = await openPlace(place)
 const ledger = sqlLedger(sql)
 
 /** Asks for three, two or one in turn, in the end for one until not even that is left. */

@@ -3,28 +3,24 @@ import assert from 'node:assert/strict'
 import type { ChildProcessByStdio } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { openSqlite } from '../../src/store/adapters/sqlite.ts'
 import { sqlLedger } from '../../src/store/tables/ledger.ts'
+import { openPlace, startEngines } from '../store/places.ts'
 import { METER, NOVEMBER, sum } from './samples.ts'
 
 const PROCESSES = 3
 const LANES = 8
-const LIMIT = 6000
+const ALL = 6000
 const KILLS_EACH = 5
 const MOST_UNITS = 3
 
-const folder = mkdtempSync(join(tmpdir(), 'countersign-ledger-processes-'))
+const engines = await startEngines()
 const children = new Set<ChildProcessByStdio<null, Readable, Readable>>()
 after(() => {
   for (const child of children) child.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
 })
 
 interface Acknowledged {
@@ -34,9 +30,15 @@ interface Acknowledged {
 }
 
 /** Lets one process charge until it is refused, or is killed after so many receipts. */
-const life = async (file: string, name: string, killedAfter: number, acknowledged: Acknowledged[]): Promise<'killed' | 'refused'> => {
+const life = async (
+  place: string,
+  name: string,
+  limit: number,
+  killedAfter: number,
+  acknowledged: Acknowledged[],
+): Promise<'killed' | 'refused'> => {
   const path = fileURLToPath(new URL('./charge_child.ts', import.meta.url))
-  const child = spawn(process.execPath, ['-C', 'source', path, file, name, `${LANES}`, `${LIMIT}`], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['-C', 'source', path, place, name, `${LANES}`, `${limit}`], { stdio: ['ignore', 'pipe', 'pipe'] })
   children.add(child)
   const closed = once(child, 'close').finally(() => children.delete(child))
   let complaint = ''
@@ -56,33 +58,38 @@ const life = async (file: string, name: string, killedAfter: number, acknowledge
   return 'refused'
 }
 
-test('processes that are killed while they charge never get more than the limit, and lose at most what was in flight', async () => {
-  const file = join(folder, 'ledger.db')
-  const acknowledged: Acknowledged[] = []
-  let kills = 0
-  const slot = async (name: string): Promise<void> => {
-    for (let n = 0; n < KILLS_EACH; n += 1) {
-      if ((await life(file, name, 1 + Math.floor(Math.random() * 150), acknowledged)) === 'killed') kills += 1
+for (const engine of engines) {
+  test(`over ${engine.name}: processes that are killed while they charge never get more than the limit, and lose at most what was in flight`, {
+    skip: engine.skip,
+  }, async () => {
+    const place = await engine.fresh()
+    const limit = ALL * engine.share
+    const acknowledged: Acknowledged[] = []
+    let kills = 0
+    const slot = async (name: string): Promise<void> => {
+      for (let n = 0; n < KILLS_EACH; n += 1) {
+        if ((await life(place, name, limit, 1 + Math.floor(Math.random() * 150 * engine.share), acknowledged)) === 'killed') kills += 1
+      }
+      assert.equal(await life(place, name, limit, Number.POSITIVE_INFINITY, acknowledged), 'refused')
     }
-    assert.equal(await life(file, name, Number.POSITIVE_INFINITY, acknowledged), 'refused')
-  }
-  await Promise.all(Array.from({ length: PROCESSES }, (_, n) => slot(`process ${n}`)))
-  assert.ok(kills > KILLS_EACH, `${kills}`)
+    await Promise.all(Array.from({ length: PROCESSES }, (_, n) => slot(`process ${n}`)))
+    assert.ok(kills > KILLS_EACH, `${kills}`)
 
-  const sql = await openSqlite({ file })
-  const ledger = sqlLedger(sql)
-  const used = await ledger.used(METER, NOVEMBER.start)
-  const delivered = acknowledged.reduce((total, { units }) => total + units, 0)
-  assert.equal(used, LIMIT, 'all of it was charged before the last process was refused, and no more')
-  assert.ok(delivered <= used, `${delivered} delivered`)
-  assert.ok(used - delivered <= kills * LANES * MOST_UNITS, `${used - delivered} lost in ${kills} kills`)
-  assert.equal(sum(await ledger.breakdown(METER, NOVEMBER.start, 100)), used)
-  await sql.close()
+    const sql = await openPlace(place)
+    const ledger = sqlLedger(sql)
+    const used = await ledger.used(METER, NOVEMBER.start)
+    const delivered = acknowledged.reduce((total, { units }) => total + units, 0)
+    assert.equal(used, limit, 'all of it was charged before the last process was refused, and no more')
+    assert.ok(delivered <= used, `${delivered} delivered`)
+    assert.ok(used - delivered <= kills * LANES * MOST_UNITS, `${used - delivered} lost in ${kills} kills`)
+    assert.equal(sum(await ledger.breakdown(METER, NOVEMBER.start, 100)), used)
+    await sql.close()
 
-  // Each receipt is for units of its own: (used - units, used], and nobody else's.
-  let last = 0
-  for (const { units, used: numbered } of acknowledged.toSorted((a, b) => a.used - b.used)) {
-    assert.ok(numbered - units >= last, `${numbered} was delivered twice`)
-    last = numbered
-  }
-})
+    // Each receipt is for units of its own: (used - units, used], and nobody else's.
+    let last = 0
+    for (const { units, used: numbered } of acknowledged.toSorted((a, b) => a.used - b.used)) {
+      assert.ok(numbered - units >= last, `${numbered} was delivered twice`)
+      last = numbered
+    }
+  })
+}

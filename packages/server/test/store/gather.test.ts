@@ -41,6 +41,7 @@ const fakeSql = (held = 0) => {
     close: async () => {
       closed = true
     },
+    snapshot: () => Promise.reject(new Error('not here')),
     isClosed: () => closed,
   }
   return sql

@@ -2,13 +2,13 @@
 // Lanes of one kind ask for a fresh one each time, those of the other for the one that all of them share.
 import { writeSync } from 'node:fs'
 import { StoreUnavailable } from '../../src/model/store.ts'
-import { openSqlite } from '../../src/store/adapters/sqlite.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
 import { charge } from '../ledger/samples.ts'
+import { openPlace } from './places.ts'
 import { auditEntry, issueRecord, NOW, opaqueToken, reusable } from './samples.ts'
 
-const [file = '', name = '', lanes = '', limit = '', kind = ''] = process.argv.slice(2)
-const store = sqlStore(await openSqlite({ file }))
+const [place = '', name = '', lanes = '', limit = '', kind = ''] = process.argv.slice(2)
+const store = sqlStore(await openPlace(place))
 const span = { start: NOW - 1000, end: NOW + 100_000 }
 
 const lane = async (n: number): Promise<void> => {

@@ -2,11 +2,12 @@
 // admitted, takes some back, ends when refused.
 import { writeSync } from 'node:fs'
 import { StoreUnavailable } from '../../src/model/store.ts'
-import { openSqliteStore } from '../../src/store/adapters/sqlite.ts'
+import { sqlStore } from '../../src/store/sql_store.ts'
+import { openPlace } from './places.ts'
 import { admission, NOW } from './samples.ts'
 
-const [file = '', name = '', lanes = '', day = '', month = ''] = process.argv.slice(2)
-const store = await openSqliteStore({ file })
+const [place = '', name = '', lanes = '', day = '', month = ''] = process.argv.slice(2)
+const store = sqlStore(await openPlace(place))
 const origin = { day: '2027-01-15', address: '', userAgent: name }
 
 const asked = (n: number, units: number) =>

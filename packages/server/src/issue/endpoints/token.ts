@@ -24,6 +24,9 @@ export const token: Endpoint = { methods: ['POST'], query: false, answer: answer
 async function answerToken(context: RealmContext, dialect: CompiledDialect, wire: EndpointRequest): Promise<WireResponse> {
   const request = dialect.tokenRequest.read(wire)
   const proven = await authenticateClient(context, dialect, request, wire.caller)
+  const { account } = wire
+  if (account) account.client = proven.client.clientId
+  account?.step?.('authenticated')
   const limits = limitsOf(context, proven.client)
   try {
     const response = dialect.tokenResponse.write(await grantToken(context, dialect, { wire, request, proven, limits }))
@@ -46,10 +49,14 @@ async function grantToken(context: RealmContext, dialect: CompiledDialect, { wir
   const { client, credential } = proven
   limits.hear()
   const grant = chooseGrant(context.realm, client, request.parameters)
+  if (wire.account) wire.account.grant = grant.name
   const binding = await bindingOf(context, client, wire)
   const authorization = await grant.authorize(context, client, request.parameters, wire.caller)
+  wire.account?.step?.('authorized')
   const grantable = narrow(context.realm, authorization, request.parameters, binding)
-  return mint(context, dialect, { grantable, grant: grant.name, credential, caller: wire.caller, limits })
+  const tokens = await mint(context, dialect, { grantable, grant: grant.name, credential, caller: wire.caller, limits })
+  wire.account?.step?.('minted')
+  return tokens
 }
 
 function chooseGrant(realm: Realm, client: Client, parameters: Parameters): Grant {

@@ -18,12 +18,16 @@ export interface KeyRing extends KeySource {
   signer(): Signer | Promise<Signer>
   /** Every key that a token may be verified with, now or soon; the one that signs now first. */
   publicKeys(): Promise<readonly PublicJwk[]>
+  /** The keys as they were last read; none before they were. */
+  known(): readonly SigningKey[]
   /** Reads the keys again: another process may have changed them. True if one of those known before is gone. */
   reload(): Promise<boolean>
 }
 
 export interface KeyRingOptions extends MakeKeyOptions {
   readonly store: SigningKeyStore
+  /** Resolves when this ring was reloaded if any key was changed, by whichever process, before the call. */
+  readonly catchUp: () => Promise<unknown>
 }
 
 interface Loaded {
@@ -32,9 +36,6 @@ interface Loaded {
   /** By kid, of every key that signs now or will. */
   readonly signers: ReadonlyMap<string, Signer>
 }
-
-/** Another process may have begun to sign with a key this one has not read yet. Names are invented by anybody, so it is not asked for each. */
-const UNKNOWN_SECONDS = 1
 
 /** Who signs, and from when until when that stands. */
 interface Signing {
@@ -48,8 +49,6 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   let loaded: Loaded | undefined
   let loading: Promise<Loaded> | undefined
   let signing: Signing | undefined
-  /** Epoch seconds: until then a kid that is unknown stays so. */
-  let unknownUntil = 0
 
   const load = (): Promise<Loaded> => {
     loading ??= loadKeys(options, loaded?.signers)
@@ -82,16 +81,16 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   return {
     signer: () => (loaded && signerOf(loaded)) ?? loadedSigner(),
     find: (kid, alg): Verifier | undefined | Promise<Verifier | undefined> => {
-      const found = loaded?.set.find(kid, alg)
-      if (found || (loaded && now() < unknownUntil)) return found
-      unknownUntil = now() + UNKNOWN_SECONDS
-      return load().then((keys) => keys.set.find(kid, alg))
+      if (!loaded) return load().then((keys) => keys.set.find(kid, alg))
+      // Another process may have begun to sign with a key this one has not read yet.
+      return loaded.set.find(kid, alg) ?? options.catchUp().then(() => loaded?.set.find(kid, alg))
     },
     publicKeys: async () => {
       const known = loaded ?? (await load())
       const first = signerOf(known)?.kid
       return [...known.set.keys].sort((a, b) => Number(b.kid === first) - Number(a.kid === first))
     },
+    known: () => loaded?.keys ?? [],
     reload: async () => {
       if (!loaded && !loading) return false
       // What is being read now may have been read before the change.

@@ -11,16 +11,12 @@ import { migrate } from '../migrate.ts'
 import type { Query, Row, Sql, Statement, Unit } from '../sql.ts'
 import { sqlStore } from '../sql_store.ts'
 import { asStoreError, closedSentence, lockedSentence, unlessBusy } from './sqlite_error.ts'
+import type { SqliteOptions } from './sqlite_file.ts'
 import { claimFile, createFile } from './sqlite_file.ts'
 import type { LogFile } from './sqlite_log.ts'
 import { openLogFile } from './sqlite_log.ts'
-
-export interface SqliteOptions {
-  /** A path, or `:memory:`. A missing file is created for its owner only, and so is a missing folder. */
-  readonly file: string
-  /** Most pages of 4096 bytes the file may have: a full disk to try things with. */
-  readonly maxPages?: number
-}
+import type { View } from './sqlite_view.ts'
+import { holdState, readView } from './sqlite_view.ts'
 
 /** The Store in one SQLite file, which several processes may open. Rejects with StoreUnavailable, one sentence that names file and mend. */
 export const openSqliteStore = async (options: SqliteOptions): Promise<Store> => sqlStore(await openSqlite(options))
@@ -75,7 +71,9 @@ const useWriteAheadLog = async (connection: Connection): Promise<void> => {
     if (mode === undefined || mode === 'wal' || place === MEMORY) return mode !== undefined
     throw new StoreUnavailable(`${place} is on a file system that cannot hold a shared database: choose a data folder on a local disk.`)
   })
-  db.exec(`PRAGMA synchronous = FULL; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = ${CHECKPOINT}; ${WAIT_NOT}`)
+  db.exec(
+    `PRAGMA synchronous = FULL; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = ${CHECKPOINT}; PRAGMA journal_size_limit = ${MOST_LOG}; ${WAIT_NOT}`,
+  )
 }
 
 /**
@@ -83,6 +81,8 @@ const useWriteAheadLog = async (connection: Connection): Promise<void> => {
  * written back once, and each time costs a flush.
  */
 const CHECKPOINT = 4000
+/** Bytes: what a log that grew while a backup was read is cut back to when it begins anew. */
+const MOST_LOG = 32 * 1024 * 1024
 
 /** A commit that nothing more need be done for. */
 const DURABLE = Promise.resolve()
@@ -153,6 +153,10 @@ const sqlOver = (connection: Connection, log: LogFile | undefined): Sql => {
       refuseIfClosed()
       await flush()
     },
+    snapshot: async (act) => {
+      refuseIfClosed()
+      return await readView(() => viewOf(connection), place, act)
+    },
     close: () => (closed ??= finish()),
     isClosed: () => closed !== undefined,
   }
@@ -160,6 +164,13 @@ const sqlOver = (connection: Connection, log: LogFile | undefined): Sql => {
 
 function* nothing(): Unit<void> {
   // Its place in the queue is all that matters.
+}
+
+/** A connection that sees what there is now, and nothing of what comes; in memory, where there is one connection, a copy of it all. */
+const viewOf = ({ db, place }: Connection): View => {
+  const view = connect(place)
+  holdState(view.db, place === MEMORY ? db : undefined)
+  return { place, read: (asked) => read(view, asked), close: () => view.db.close() }
 }
 
 const read = <T>(connection: Connection, asked: Query<T>): T => {
@@ -214,7 +225,7 @@ const batchDriver = (connection: Connection): BatchDriver => {
       // Not waiting is the rule, and is set once: a PRAGMA for each batch would cost as much as its BEGIN.
       if (wait) db.exec(WAIT)
       try {
-        return attempt(() => unlessBusy(() => begin(connection)) ?? false)
+        return attempt(() => unlessBusy(() => prepare(connection, 'BEGIN IMMEDIATE').run()) !== undefined)
       } finally {
         if (wait) db.exec(WAIT_NOT)
       }
@@ -232,11 +243,6 @@ const batchDriver = (connection: Connection): BatchDriver => {
       }
     },
   }
-}
-
-const begin = (connection: Connection): true => {
-  prepare(connection, 'BEGIN IMMEDIATE').run()
-  return true
 }
 
 const WAIT = `PRAGMA busy_timeout = ${PATIENCE}`

@@ -4,6 +4,13 @@ import { dirname } from 'node:path'
 import { StoreUnavailable } from '../../model/store.ts'
 import { notOursSentence } from './sqlite_error.ts'
 
+export interface SqliteOptions {
+  /** A path, or `:memory:`. A missing file is created for its owner only, and so is a missing folder. */
+  readonly file: string
+  /** Most pages of 4096 bytes the file may have: a full disk to try things with. */
+  readonly maxPages?: number
+}
+
 /** Made before SQLite gets to it, since SQLite would take the umask's mode; its -wal and -shm files take the mode from the file. */
 export const createFile = (place: string): void => {
   createFolder(dirname(place))

@@ -32,7 +32,7 @@ export function* recordRevocation({ realmId, kind, value, expiresAt }: Revocatio
 /** Each removes at most `limit` rows; to be repeated while it does. */
 export const sweepAccessTokens = (now: number, limit: number): Statement[] => [
   statement(SWEEP_OPAQUE, now, limit),
-  statement(SWEEP_REVOCATIONS, now, limit),
+  statement(SWEEP_REVOCATIONS, now, limit, now),
 ]
 
 const INSERT_OPAQUE = insertRows('INSERT INTO opaque_tokens (realm_id, hash, claims, expires_at)', 4)
@@ -52,8 +52,9 @@ const REVOCATIONS_AFTER = 'SELECT realm_id, kind, value, expires_at, sequence FR
 const SWEEP_OPAQUE = `DELETE FROM opaque_tokens WHERE (realm_id, hash) IN
   (SELECT realm_id, hash FROM opaque_tokens WHERE expires_at < ? ORDER BY expires_at LIMIT ?)`
 
+// The time is asked twice: one that was prolonged between the two halves stays.
 const SWEEP_REVOCATIONS = `DELETE FROM revocations WHERE (realm_id, kind, value) IN
-  (SELECT realm_id, kind, value FROM revocations WHERE expires_at < ? ORDER BY expires_at LIMIT ?)`
+  (SELECT realm_id, kind, value FROM revocations WHERE expires_at < ? ORDER BY expires_at LIMIT ?) AND expires_at < ?`
 
 function* revoke(revocation: Revocation, audit: AuditEntry): Unit<void> {
   const { realmId, kind, value } = revocation

@@ -128,7 +128,9 @@ function* end(realmId: string, id: string, expiresAt: number, act: Act): Unit<bo
 }
 
 function* noteUse(uses: readonly ApiKeyUse[]): Unit<void> {
-  for (const { realmId, clientId, apiKeyId, lastUsedAt, count, address } of uses) {
+  // In one order for all who note uses, so that none waits for another that waits for it.
+  const inOrder = uses.toSorted((a, b) => byCodeUnits(a.realmId, b.realmId) || byCodeUnits(a.apiKeyId, b.apiKeyId))
+  for (const { realmId, clientId, apiKeyId, lastUsedAt, count, address } of inOrder) {
     yield statement(NOTE, lastUsedAt, count, address, realmId, apiKeyId, clientId)
   }
 }

@@ -74,6 +74,10 @@ export const isSameWindow = (a: Charge, b: Charge): boolean =>
 /** One name a window, for the charges that draw on it. */
 export const windowName = ({ meter, span }: Charge): string => `${span.start} ${meter.name}\n${meter.account}`
 
+/** By their names, the same for all: those who write at the same time then wait for each other one way only. */
+export const inOrder = <T>(groups: Iterable<readonly [name: string, group: T]>): readonly (readonly [name: string, group: T])[] =>
+  [...groups].toSorted(([a], [b]) => (a < b ? -1 : Number(a > b)))
+
 /** One row the first time in a window. None where the window has no row, since its limit is nothing. */
 export const markExhausted = ({ meter, span, now }: Charge): Statement => statement(MARK_EXHAUSTED, now, ...windowKey(meter, span.start))
 
@@ -88,7 +92,7 @@ export function* giveBack(charge: Charge): Unit<boolean> {
   return false
 }
 
-/** Several at once, in as few statements as they have windows and origins. */
+/** Several at once, window by window as they come, in as few statements as they have windows and origins. */
 export function* giveBackAll(charges: readonly Charge[]): Unit<void> {
   for (const group of Map.groupBy(charges, (charge) => `${windowName(charge)}\n${nameOfOrigin(charge)}`).values()) {
     const [first] = group

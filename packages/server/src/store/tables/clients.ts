@@ -7,7 +7,7 @@ import type { Query, Sql, Unit } from '../sql.ts'
 import { ask, query, statement } from '../sql.ts'
 import { appendAudit } from './audit.ts'
 import { acted, changeOf } from './change.ts'
-import { raiseRevision } from './counters.ts'
+import { raiseRevision, raiseRevisionAlone } from './counters.ts'
 import type { SecretRow } from './secrets.ts'
 import { putSecrets, SECRET_COLUMNS, toSecret } from './secrets.ts'
 
@@ -74,7 +74,7 @@ const endedAs = (stored: readonly ClientSecret[], secret: ClientSecret): ClientS
 }
 
 function* remove(realmId: string, clientId: string, act: Act): Unit<void> {
-  yield raiseRevision
+  yield raiseRevisionAlone
   for (const text of REMOVE) yield statement(text, realmId, clientId)
   if ((yield statement('DELETE FROM clients WHERE realm_id = ? AND client_id = ?', realmId, clientId)) === 0) return
   yield* appendAudit([acted(act, realmId, clientId, 'client.removed', {})])

@@ -1,10 +1,15 @@
 // The counters other tables raise in their own transactions, and the probe that tells whether a write would succeed.
 
-import type { Unit } from '../sql.ts'
+import type { Statement, Unit } from '../sql.ts'
 import { ask, query, statement } from '../sql.ts'
 
+const RAISE_REVISION = "UPDATE counters SET value = value + 1 WHERE name = 'revision'"
+
 /** First statement of every change of configuration: its row lock also keeps two such transactions from dead-locking each other. */
-export const raiseRevision = statement("UPDATE counters SET value = value + 1 WHERE name = 'revision'")
+export const raiseRevision: Statement = { sql: RAISE_REVISION, params: [], blind: true, shares: true }
+
+/** The same for what removes much at once, and so has a transaction to itself. */
+export const raiseRevisionAlone: Statement = { sql: RAISE_REVISION, params: [], blind: true }
 
 export const revision = query(
   statement("SELECT value FROM counters WHERE name = 'revision'"),
@@ -12,7 +17,7 @@ export const revision = query(
 )
 
 /** First statement of every revocation, which then reads its own number from the row it has locked. */
-export const raiseRevocation = statement("UPDATE counters SET value = value + 1 WHERE name = 'revocation'")
+export const raiseRevocation: Statement = { ...statement("UPDATE counters SET value = value + 1 WHERE name = 'revocation'"), blind: true }
 
 /** Takes the next `count` numbers of the audit trail, and gives the first. Next to last in its unit: all others wait for the row. */
 export function* nextAuditNumbers(count: number): Unit<number> {

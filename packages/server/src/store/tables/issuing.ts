@@ -1,17 +1,18 @@
 // What a fresh token leaves behind, as one unit for all records of a turn: charge, slot, refresh token, opaque token, audit row, in this
-// order. What the records have in common is written once; where that cannot be, they are done one after the other.
+// order, and window by window in the order of their names: so nodes that write at the same time wait for each other one way only. What the records have in common is written once; where that cannot be, they are done one after the other.
 import type { AuditEntry } from '../../model/audit.ts'
-import type { IssueRecord, Issuing, Recorded } from '../../model/issuing.ts'
+import type { IssueRecord, Issuing, Recorded, RefreshRecord } from '../../model/issuing.ts'
 import type { Charge, Receipt } from '../../model/ledger.ts'
-import type { OpaqueToken, ReusableToken } from '../../model/token.ts'
+import type { OpaqueToken, ReusableToken, Revocation } from '../../model/token.ts'
 import { gatherDecided } from '../gather.ts'
 import type { Sql, Unit } from '../sql.ts'
 import { ask } from '../sql.ts'
-import { insertOpaqueTokens } from './access_tokens.ts'
+import { insertOpaqueTokens, recordRevocation } from './access_tokens.ts'
 import { appendAudit } from './audit.ts'
 import { giveBack, markExhausted, refuseNonsense, take, takeTogether, windowName } from './charges.ts'
 import { rotateToken, startFamily } from './refresh_tokens.ts'
 import { fillSlot, tokenInSlot } from './reusable_tokens.ts'
+import { holdSecrets } from './secrets.ts'
 
 export const issuingTable = (sql: Sql): Issuing => {
   const decideTogether = gatherDecided(sql, recordAll)
@@ -62,6 +63,7 @@ interface Case {
 
 function* recordAll(records: readonly IssueRecord[]): Unit<readonly Recorded[]> {
   const cases = records.map((record): Case => ({ record, settled: undefined }))
+  yield* holdSecrets(records.flatMap(secretOf))
   for (const group of groupsOf(cases)) {
     if (group.length > 1 && (yield* settleTogether(group))) continue
     for (const one of group) one.settled = yield* settle(one.record)
@@ -69,16 +71,34 @@ function* recordAll(records: readonly IssueRecord[]): Unit<readonly Recorded[]> 
   const audits: AuditEntry[] = []
   const answers: Recorded[] = []
   const opaque: OpaqueToken[] = []
+  const revocations: Revocation[] = []
   for (const { record, settled } of cases) {
     if (settled === undefined) throw new TypeError('A record was not settled.')
     answers.push(settled.recorded)
     if (settled.audit !== null) audits.push(settled.audit)
     if (settled.recorded.outcome === 'recorded' && record.opaque !== null) opaque.push(record.opaque)
+    if (settled.recorded.outcome === 'replayed' && record.refresh?.kind === 'rotate') revocations.push(revocationOf(record.refresh))
   }
   yield* insertOpaqueTokens(opaque)
+  for (const one of revocations) yield* recordRevocation(one)
   yield* appendAudit(audits)
   return answers
 }
+
+/** The secret that a refresh token rests on. */
+const secretOf = ({ refresh }: IssueRecord) => {
+  if (refresh?.kind !== 'start' || refresh.family.credential === null) return []
+  const { realmId, clientId, credential } = refresh.family
+  return [{ realmId, clientId, secretId: credential }]
+}
+
+/** A replayed token's family takes its access tokens along. */
+const revocationOf = ({ successor, family, accessTokensEnd }: Extract<RefreshRecord, { kind: 'rotate' }>): Revocation => ({
+  realmId: family.realmId,
+  kind: 'family',
+  value: successor.familyId,
+  expiresAt: accessTokensEnd,
+})
 
 /**
  * Those that draw on one window, in their order. Cases that have a slot or a refresh token in common with one of another window, or of
@@ -89,10 +109,10 @@ const groupsOf = (cases: readonly Case[]): Iterable<readonly Case[]> => {
   const groups = new Map<string, Case[]>()
   const links = new Map<string, { readonly window: string; readonly now: number }>()
   for (const one of cases) {
-    const { now, charge, reuse, refresh } = one.record
+    const { now, charge } = one.record
     const window = charge === null ? '' : windowName(charge)
-    const link = reuse !== null ? slotName(reuse) : refresh?.family.id
-    if (link !== undefined) {
+    const link = linkOf(one)
+    if (link !== '') {
       const before = links.get(link)
       if (before === undefined) links.set(link, { window, now })
       else if (before.window !== window || before.now !== now) return cases.map((each) => [each])
@@ -101,8 +121,14 @@ const groupsOf = (cases: readonly Case[]): Iterable<readonly Case[]> => {
     if (group === undefined) groups.set(window, [one])
     else group.push(one)
   }
-  return groups.values()
+  return [...groups].toSorted(([a], [b]) => compare(a, b)).map(([window, group]) => (window === '' ? group.toSorted(byLink) : group))
 }
+
+const byLink = (a: Case, b: Case): number => compare(linkOf(a), linkOf(b))
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b))
+
+/** The slot or family that it has in common with others; '' for none. */
+const linkOf = ({ record: { reuse, refresh } }: Case): string => (reuse === null ? (refresh?.family.id ?? '') : slotName(reuse))
 
 const slotName = ({ realmId, meaning }: ReusableToken): string => `${meaning} ${realmId}`
 

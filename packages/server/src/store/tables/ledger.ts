@@ -3,7 +3,7 @@ import type { Charge, Ledger, Receipt, Refusal, UsageRow } from '../../model/led
 import { gather } from '../gather.ts'
 import type { Sql, Unit } from '../sql.ts'
 import { each, query, statement } from '../sql.ts'
-import { giveBack, refuseNonsense, take, takeTogether, usedOf, windowKey, windowName } from './charges.ts'
+import { giveBack, inOrder, refuseNonsense, take, takeTogether, usedOf, windowKey, windowName } from './charges.ts'
 
 /** Closing the Sql ends it. A charge whose members make no sense is the caller's mistake: RangeError. */
 export const sqlLedger = (sql: Sql): Ledger => {
@@ -55,7 +55,7 @@ function* moveAll(moves: readonly Move[]): Unit<readonly (Receipt | Refusal | un
 
 function* takeAll(charges: readonly Charge[]): Unit<readonly (Receipt | Refusal)[]> {
   const answers: (Receipt | Refusal)[] = []
-  for (const group of Map.groupBy(charges.entries(), ([, charge]) => windowName(charge)).values()) {
+  for (const [, group] of inOrder(Map.groupBy(charges.entries(), ([, charge]) => windowName(charge)))) {
     const together = group.length === 1 ? undefined : yield* takeTogether(group.map(([, charge]) => charge))
     for (const [n, [index, charge]] of group.entries()) {
       const used = together?.[n]

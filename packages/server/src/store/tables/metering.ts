@@ -5,7 +5,7 @@ import type { Admission, AdmissionOutcome, Metering } from '../../model/metering
 import { gather } from '../gather.ts'
 import type { Sql, Unit } from '../sql.ts'
 import { ask } from '../sql.ts'
-import { countAll, giveBackAll, isSameWindow, refuseNonsense, takeSum, untakeSum, usedOf, windowName } from './charges.ts'
+import { countAll, giveBackAll, inOrder, isSameWindow, refuseNonsense, takeSum, untakeSum, usedOf, windowName } from './charges.ts'
 import { addObserved, countRequests, uncountRequests } from './usage_hours.ts'
 import { sweepUsage, usageLines } from './usage_lines.ts'
 
@@ -76,7 +76,9 @@ function* moveAll(moves: readonly Move[]): Unit<readonly AdmissionOutcome[]> {
 const TAKEN_BACK: AdmissionOutcome = { admitted: true, used: [] }
 
 function* takeBackAll(admissions: readonly Admission[]): Unit<void> {
-  yield* giveBackAll(admissions.flatMap(({ charges }) => charges))
+  const cases = admissions.map((admission): Case => ({ admission, outcome: undefined }))
+  // Window by window as they were taken, so that nobody who takes waits for one who gives back and the other way round.
+  for (const group of groupsOf(cases)) yield* giveBackAll(columnsOf(group).flat())
   yield* uncountRequests(admissions)
 }
 
@@ -127,7 +129,13 @@ const groupsOf = (cases: readonly Case[]): Iterable<readonly Case[]> => {
     }
     last.push(one)
   }
-  return groups.values()
+  return inOrder(groups).map(([, group]) => group)
+}
+
+/** Their first charges, then their second ones, and so on. */
+const columnsOf = (cases: readonly Case[]): readonly (readonly Charge[])[] => {
+  const most = Math.max(...cases.map(({ admission }) => admission.charges.length))
+  return Array.from({ length: most }, (_, n) => cases.flatMap(({ admission }) => admission.charges[n] ?? []))
 }
 
 const drawsAlike = (a: Case | undefined, b: Case): boolean => {

@@ -6,7 +6,7 @@ import type { Query, Sql, Unit } from '../sql.ts'
 import { ask, each, first, query, statement } from '../sql.ts'
 import { appendAudit } from './audit.ts'
 import { acted, changeOf } from './change.ts'
-import { raiseRevision } from './counters.ts'
+import { raiseRevision, raiseRevisionAlone } from './counters.ts'
 
 export const realmTable = (sql: Sql): RealmStore => ({
   find: (id) => sql.read(find(id)),
@@ -37,7 +37,7 @@ function* put(realm: Realm, act: Act): Unit<void> {
 }
 
 function* remove(id: string, act: Act): Unit<void> {
-  yield raiseRevision
+  yield raiseRevisionAlone
   for (const text of REMOVE) yield statement(text, id)
   if ((yield statement('DELETE FROM realms WHERE id = ?', id)) === 1) yield* appendAudit([acted(act, id, '', 'realm.removed', {})])
 }

@@ -26,14 +26,14 @@ export function* startFamily({ family, token }: Extract<RefreshRecord, { kind: '
 
 /**
  * `rotated`: the token was live, is used up now, and its successor is stored.
- * `replayed`: it had been used before; the family is revoked, and the Revocation of its access tokens recorded.
+ * `replayed`: it had been used before; the family is revoked, and the Revocation of its access tokens is left to the end of the unit.
  * `gone`: unknown, expired or its family revoked; nothing was stored. So it is with an expired one that was used: a sweep that has or has
  * not come by makes no difference.
  */
 export type Rotation = 'rotated' | 'replayed' | 'gone'
 
 /** One conditional UPDATE decides. */
-export function* rotateToken({ family, used, successor, accessTokensEnd }: Rotate, now: number): Unit<Rotation> {
+export function* rotateToken({ family, used, successor }: Rotate, now: number): Unit<Rotation> {
   const { realmId } = family
   const { familyId, expiresAt } = successor
   if ((yield statement(USE_TOKEN, now, realmId, used, familyId, now)) === 1) {
@@ -41,9 +41,7 @@ export function* rotateToken({ family, used, successor, accessTokensEnd }: Rotat
     yield statement(PROLONG_FAMILY, expiresAt, realmId, familyId, expiresAt)
     return 'rotated'
   }
-  if ((yield statement(REVOKE_REPLAYED, now, realmId, familyId, used, now)) === 0) return 'gone'
-  yield* recordRevocation({ realmId, kind: 'family', value: familyId, expiresAt: accessTokensEnd })
-  return 'replayed'
+  return (yield statement(REVOKE_REPLAYED, now, realmId, familyId, used, now)) === 0 ? 'gone' : 'replayed'
 }
 
 /** Revokes the live families that a credential of the client began; their ids. Their access tokens are the caller's to revoke. */

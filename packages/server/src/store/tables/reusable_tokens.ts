@@ -27,7 +27,7 @@ export const emptySlotsOfClient = (realmId: string, clientId: string): Statement
   statement('DELETE FROM reusable_tokens WHERE realm_id = ? AND client_id = ?', realmId, clientId)
 
 /** Removes at most `limit` rows; to be repeated while it does. */
-export const sweepSlots = (now: number, limit: number): Statement => statement(SWEEP, now, limit)
+export const sweepSlots = (now: number, limit: number): Statement => statement(SWEEP, now, limit, now)
 
 const COLUMNS = 'realm_id, meaning, client_id, credential, jti, claims, expires_at, reusable_until'
 
@@ -46,8 +46,9 @@ const FILL = `INSERT INTO reusable_tokens (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?,
 
 const FIND = `SELECT ${COLUMNS} FROM reusable_tokens WHERE realm_id = ? AND meaning = ? AND reusable_until > ? AND NOT (${REVOKED})`
 
+// The time is asked twice: a slot that was filled anew between the two halves stays.
 const SWEEP = `DELETE FROM reusable_tokens WHERE (realm_id, meaning) IN
-  (SELECT realm_id, meaning FROM reusable_tokens WHERE expires_at < ? ORDER BY expires_at LIMIT ?)`
+  (SELECT realm_id, meaning FROM reusable_tokens WHERE expires_at < ? ORDER BY expires_at LIMIT ?) AND expires_at < ?`
 
 const toToken = (row: {
   realm_id: string

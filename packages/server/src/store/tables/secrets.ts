@@ -9,7 +9,7 @@ import { ask, each, query, statement } from '../sql.ts'
 import { recordRevocation } from './access_tokens.ts'
 import { appendAudit } from './audit.ts'
 import { acted } from './change.ts'
-import { raiseRevision } from './counters.ts'
+import { raiseRevision, raiseRevisionAlone } from './counters.ts'
 import { revokeFamiliesOf } from './refresh_tokens.ts'
 import { emptySlotsOf } from './reusable_tokens.ts'
 
@@ -133,7 +133,7 @@ function* end(realmId: string, clientId: string, secretId: string, expiresAt: nu
 
 /** One that ended by itself can still be cut, since what it minted may live; one that was cut before cannot. */
 function* cut(realmId: string, clientId: string, secretId: string, accessTokensEnd: number, act: Act): Unit<boolean> {
-  yield raiseRevision
+  yield raiseRevisionAlone
   const before = yield* ask(cutBefore(realmId, clientId, secretId))
   if (before === undefined) return false
   const ended = yield statement(END, act.at, realmId, clientId, secretId, act.at)
@@ -148,17 +148,39 @@ function* cut(realmId: string, clientId: string, secretId: string, accessTokensE
 }
 
 function* noteUse(uses: readonly SecretUse[]): Unit<void> {
-  for (const { realmId, clientId, secretId, lastUsedAt, count, address } of uses) {
+  for (const { realmId, clientId, secretId, lastUsedAt, count, address } of inOrder(uses)) {
     yield statement(NOTE, lastUsedAt, count, address, realmId, clientId, secretId)
   }
 }
+
+/** The same for all who note uses, so that none waits for another that waits for it. */
+const inOrder = (uses: readonly SecretUse[]): readonly SecretUse[] =>
+  uses.toSorted((a, b) => byCodeUnits(a.realmId, b.realmId) || byCodeUnits(a.clientId, b.clientId) || byCodeUnits(a.secretId, b.secretId))
+
+/**
+ * Until the end of the unit none of these is cut: what a token leaves behind is then either seen by the cut, or knows of it. They come
+ * first in their unit, in order.
+ */
+export function* holdSecrets(
+  held: readonly { readonly realmId: string; readonly clientId: string; readonly secretId: string }[],
+): Unit<void> {
+  const named = new Map(
+    held.map(({ realmId, clientId, secretId }) => [JSON.stringify([realmId, clientId, secretId]), [realmId, clientId, secretId]]),
+  )
+  for (const [, key] of [...named].toSorted(([a], [b]) => byCodeUnits(a, b))) yield { sql: HOLD, params: key, lock: 'share', blind: true }
+}
+
+const HOLD = 'SELECT s.id FROM client_secrets s WHERE s.realm_id = ? AND s.client_id = ? AND s.id = ?'
 
 const insert = (realmId: string, clientId: string, { id, hash, createdAt, expiresAt, origin, sealed }: ClientSecret): Statement =>
   statement(ADD, id, hash, createdAt, expiresAt, origin, sealed, realmId, clientId)
 
 /** undefined: there is no such secret. */
 const cutBefore = (realmId: string, clientId: string, secretId: string): Query<boolean | undefined> =>
-  query(statement(CUT_BEFORE, realmId, clientId, secretId), ([row]: readonly { cut: number }[]) => row && row.cut > 0)
+  query(
+    { ...statement(CUT_BEFORE, realmId, clientId, secretId), lock: 'update' },
+    ([row]: readonly { cut: number }[]) => row && row.cut > 0,
+  )
 
 const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : Number(a > b))
 

@@ -4,6 +4,7 @@ import { ANSWER_CLASSES, hourOf, isSameKey } from '../../model/observed.ts'
 import { insertRows } from '../rows.ts'
 import type { SqlValue, Unit } from '../sql.ts'
 import { statement } from '../sql.ts'
+import { inOrder } from './charges.ts'
 
 /** Counts admitted requests. */
 export function* countRequests(admissions: readonly Admission[]): Unit<void> {
@@ -69,7 +70,8 @@ const linesOf = <T>(all: readonly T[], lineOf: (one: T) => { readonly key: Usage
     }
     last.of.push(one)
   }
-  return lines
+  // In one order for all who write lines, so that none waits for another that waits for it.
+  return lines.length === 1 ? lines : inOrder(byName).map(([, line]) => line)
 }
 
 /** As the row has it, so that what the row takes for one line is one. */

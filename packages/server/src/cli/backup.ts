@@ -1,0 +1,64 @@
+// countersign backup: everything the server knows, as of one moment, in one encrypted file. The server goes on meanwhile.
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { AT_REST_OPTIONS, AT_REST_USAGE, databaseOf, refuseMissing } from './at_rest.ts'
+import { dumpTo, dumpToFile, report, withSql } from './backup_file.ts'
+import { KEY_OPTIONS, makeBackupKey, readBackupKey } from './backup_key.ts'
+import type { Command, Io } from './command.ts'
+import { readOptions, UsageError } from './command.ts'
+
+export const command: Command = {
+  summary: 'write all state to one encrypted file, while the server runs',
+  usage: `Usage: countersign backup --out FILE|- (--key-file FILE | --plain) [--data DIR | --database URL]
+       countersign backup --new-key FILE
+
+  --out FILE|-    the backup, or - for standard output; a file that is there is never written over
+  --key-file FILE the key it is encrypted with: 32 bytes as base64url, base64 or hex; or COUNTERSIGN_BACKUP_KEY holds the key itself
+  --plain         write it readable by anybody
+  --new-key FILE  make a key; without it no backup can be read, so keep it where the backups are not
+${AT_REST_USAGE}`,
+  run: (args, io) => backup('backup', args, io),
+}
+
+/** `export` is the same under the name one looks for when moving. */
+export async function backup(name: string, args: readonly string[], io: Io): Promise<number> {
+  const {
+    out,
+    'new-key': newKey,
+    'key-file': keyFile,
+    plain,
+    ...where
+  } = readOptions(name, args, {
+    ...AT_REST_OPTIONS,
+    ...KEY_OPTIONS,
+    out: { type: 'string' },
+    'new-key': { type: 'string' },
+  })
+  if (newKey !== undefined) {
+    io.out(
+      `The key ${makeBackupKey(newKey)} is in ${resolve(newKey)}: keep it apart from the backups, and safe, since they are lost without it.\n`,
+    )
+    return 0
+  }
+  if (out === undefined)
+    throw new UsageError('It is not said where the backup goes: name a file with --out FILE, or - for standard output.')
+  if (out === '-' && process.stdout.isTTY) throw new UsageError('A backup is no text for a terminal: name a file with --out FILE, or send it to another program with |.')
+  const path = out === '-' ? undefined : resolve(out)
+  if (path !== undefined && existsSync(path)) throw new UsageError(`${path} is there already: move it away or name another with --out.`)
+  const settings = await databaseOf(where, io)
+  refuseMissing(settings)
+  const key = await readBackupKey({ ...(keyFile !== undefined && { 'key-file': keyFile }), ...(plain !== undefined && { plain }) }, io)
+  return await withSql(settings, async (sql) => {
+    const written = path === undefined ? await dumpTo(sql, key, toStdout, io) : await dumpToFile(sql, key, path, io)
+    // Standard output may be the backup itself.
+    const say = path === undefined ? io.err : io.out
+    say(report(written))
+    say(`${path ?? 'standard output'}: ${written.bytes} bytes, ${key ? 'encrypted' : 'readable by anybody'}\n`)
+    return 0
+  })
+}
+
+async function toStdout(bytes: Uint8Array): Promise<void> {
+  if (!process.stdout.write(bytes)) await once(process.stdout, 'drain')
+}

@@ -1,0 +1,61 @@
+// countersign restore: a backup into an empty database, all of it or nothing, compared row by row afterwards.
+import { resolve } from 'node:path'
+import { AT_REST_OPTIONS, AT_REST_USAGE, databaseOf } from './at_rest.ts'
+import type { RestoreChoice } from './backup_file.ts'
+import { report, restoreFrom, verifyFile, withSql } from './backup_file.ts'
+import { KEY_OPTIONS, readBackupKey } from './backup_key.ts'
+import type { Command, Io } from './command.ts'
+import { readOptions, UsageError } from './command.ts'
+
+export const RESTORE_OPTIONS = {
+  ...AT_REST_OPTIONS,
+  ...KEY_OPTIONS,
+  in: { type: 'string' },
+  replace: { type: 'boolean' },
+  'revoke-refresh': { type: 'boolean' },
+} as const
+
+export const RESTORE_USAGE = `  --key-file FILE   the key it was encrypted with; or COUNTERSIGN_BACKUP_KEY holds the key itself
+  --plain           the backup is not encrypted, and is to be used all the same
+  --replace         put it in the place of what the database holds; else a database that is not empty is refused
+  --revoke-refresh  revoke every refresh token: one that was used after the backup was taken would be good again
+${AT_REST_USAGE}`
+
+export const command: Command = {
+  summary: 'put a backup into an empty database, or only verify it',
+  usage: `Usage: countersign restore --in FILE (--key-file FILE | --plain) [--data DIR | --database URL]
+       countersign restore --verify --in FILE (--key-file FILE | --plain)
+
+Stop every server on the database first. All of the backup is stored, or nothing; then it is compared.
+
+  --in FILE         the backup
+  --verify          read the file to its end, check every byte of it, print what is in it; touch no database
+${RESTORE_USAGE}`,
+  async run(args, io) {
+    const { in: file, verify = false, ...rest } = readOptions('restore', args, { ...RESTORE_OPTIONS, verify: { type: 'boolean' } })
+    if (file === undefined) throw new UsageError('It is not said which backup: name it with --in FILE.')
+    if (verify) {
+      io.out(report(verifyFile(resolve(file), await readBackupKey(rest, io), io)))
+      io.out('The backup is whole and says the truth about itself.\n')
+      return 0
+    }
+    return await restore(file, rest, io)
+  },
+}
+
+export async function restore(
+  file: string,
+  { replace = false, 'revoke-refresh': revokeRefresh = false, ...rest }: Omit<ReturnType<typeof optionsOf>, 'in'>,
+  io: Io,
+): Promise<number> {
+  const key = await readBackupKey(rest, io)
+  const choice: RestoreChoice = { replace, revokeRefresh }
+  const summary = await withSql(await databaseOf(rest, io), (sql) => restoreFrom(sql, resolve(file), key, choice, io))
+  io.out(report(summary))
+  io.out(`Restored, and every table compared with the backup.${revokeRefresh ? ' Every refresh token is revoked.' : ''}\n`)
+  return 0
+}
+
+export function optionsOf(name: string, args: readonly string[]) {
+  return readOptions(name, args, RESTORE_OPTIONS)
+}

@@ -1,0 +1,41 @@
+// An answer on the public listener: a ServerResponse that carries its request's id into every head, and what the operator's counters, log
+// and traces want to know of the request. Owns no decision.
+import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
+import { ServerResponse } from 'node:http'
+import type { RequestAccount } from '../issue/context.ts'
+
+export const REQUEST_ID_HEADER = 'x-request-id'
+
+type Fields = OutgoingHttpHeaders | OutgoingHttpHeader[]
+
+export class Answer extends ServerResponse implements RequestAccount {
+  /** '' until the listener has taken the request. */
+  requestId = ''
+  /** Monotonic, in milliseconds. */
+  began = 0
+  /** Bytes that the connection had written before. */
+  writtenBefore = 0
+  realmId = ''
+  /** `token`, `jwks`; '' for what is no endpoint. */
+  endpoint = ''
+  apiId = ''
+  /** As the operator wrote it; '' where none fitted or the request was not admitted. */
+  route = ''
+  client = ''
+  grant = ''
+  /** `ok`, `allowed`, or the error's. */
+  code = ''
+  step: ((name: string) => void) | undefined = undefined
+  /** Told of the status when the head is written. */
+  counted: ((status: number) => void) | undefined = undefined
+
+  /** Our own writers give fields here, never a reason phrase. */
+  override writeHead(status: number, ...rest: readonly [(string | Fields)?, Fields?]): this {
+    this.counted?.(status)
+    const fields = typeof rest[0] === 'object' ? rest[0] : rest[1]
+    if (this.requestId === '') return fields ? super.writeHead(status, fields) : super.writeHead(status)
+    if (Array.isArray(fields)) return super.writeHead(status, [...fields, REQUEST_ID_HEADER, this.requestId])
+    // Also in place of one that the upstream sent: the id is the caller's, the log's and the upstream's alike.
+    return super.writeHead(status, { ...fields, [REQUEST_ID_HEADER]: this.requestId })
+  }
+}

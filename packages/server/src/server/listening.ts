@@ -1,0 +1,21 @@
+// A listener's beginning and end: when it listens, where, and that it is closed.
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** @param reusePort several processes may listen there, each for itself. Rejects with the system's error */
+export async function listen(server: Server, host: string, port: number, reusePort = false): Promise<void> {
+  server.listen({ host, port, reusePort })
+  await once(server, 'listening')
+}
+
+export function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port
+}
+
+export async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return
+  server.close()
+  server.closeIdleConnections()
+  await once(server, 'close')
+}

@@ -1,0 +1,46 @@
+// One transaction on a connection, with nothing waited for that need not be. Owns no retries.
+import type { Statement } from '../sql.ts'
+import { endsLink, isAftermath } from './postgres_error.ts'
+import type { Answer, Link } from './postgres_link.ts'
+
+export interface Transaction {
+  /** Rows changed, or given to the statement's `read`. Of a blind one: 0, and not waited for. */
+  run(asked: Statement): Promise<number>
+  commit(): Promise<void>
+  /** Rolls back; what was the first to fail. */
+  undo(error: unknown): Promise<unknown>
+}
+
+/** Nothing waits here: BEGIN and the first statement travel together, and so do the last one and COMMIT. */
+export const beginOn = (link: Link): Transaction => {
+  const pending: Promise<Answer>[] = []
+  const send = (answer: Promise<Answer>): Promise<Answer> => {
+    pending.push(answer)
+    answer.catch(() => undefined)
+    return answer
+  }
+  void send(link.say('BEGIN'))
+  return {
+    run: async (asked) => {
+      const answer = send(link.run(asked))
+      if (asked.blind === true) return 0
+      const { rows, count } = await answer
+      if (asked.read === undefined) return count
+      asked.read(rows)
+      return rows.length
+    },
+    commit: async () => {
+      const { command } = await send(link.say('COMMIT'))
+      // So the server answers if a statement failed that nobody waited for.
+      if (command !== 'COMMIT') throw Object.assign(new Error('The transaction was rolled back at its end.'), { code: '40000' })
+    },
+    undo: async (error) => {
+      const results = await Promise.allSettled(pending)
+      const failed = results.flatMap((one): unknown[] => (one.status === 'rejected' ? [one.reason] : []))
+      const cause = failed.find((one) => !isAftermath(one)) ?? error
+      if (!link.isBroken()) await link.say('ROLLBACK').catch(() => link.destroy())
+      if (endsLink(cause)) link.destroy()
+      return cause
+    },
+  }
+}

@@ -1,0 +1,180 @@
+// Writes to PostgreSQL: one connection, one transaction at a time, and while one is under way the next gathers. A unit has a transaction
+// to itself, so that it takes its locks in its own order; only units that wait for one and the same row first share one. What lost a race
+// or its connection before the commit is run again; a commit whose outcome is not known is never repeated.
+import { setTimeout as pause } from 'node:timers/promises'
+import { StoreUnavailable } from '../../model/store.ts'
+import type { Unit } from '../sql.ts'
+import type { Whose } from './postgres_error.ts'
+import { asStoreError, isConflict, isOvertaken, isRefusal, isTimeout, unknownSentence } from './postgres_error.ts'
+import type { Keeper, Link } from './postgres_link.ts'
+import type { Transaction } from './postgres_transaction.ts'
+import { beginOn } from './postgres_transaction.ts'
+
+export interface Writer {
+  /** Resolves once it is committed, which is durable. */
+  write<T>(unit: () => Unit<T>): Promise<T>
+  /** Resolves once nothing is under way. */
+  idle(): Promise<void>
+}
+
+export interface WriterOptions extends Whose {
+  readonly keeper: Keeper
+  /** 0 to 1: spreads those who lost a race. */
+  readonly random: () => number
+}
+
+/** Units that share a transaction at most. */
+const MOST_UNITS = 200
+const MOST_CONFLICTS = 10
+const MOST_OVERTAKEN = 5
+/** Connections that one batch may lose. */
+const MOST_LOST = 2
+const LONGEST_PAUSE = 100
+
+/** A unit in the queue. */
+interface Task {
+  /** Starts anew; the first statement, or that there is none. */
+  readonly start: () => Started
+  readonly reject: (error: unknown) => void
+}
+
+interface Started {
+  readonly shares: boolean
+  /** Runs it to its end; what to do once it is committed. */
+  readonly run: (transaction: Transaction) => Promise<() => void>
+}
+
+export const createWriter = (options: WriterOptions): Writer => {
+  const { keeper } = options
+  const queue: Task[] = []
+  let running: Promise<void> | undefined
+
+  const work = async (): Promise<void> => {
+    // What the turn still asks for joins.
+    await new Promise(setImmediate)
+    while (queue.length > 0) await settle(takeBatch(queue), options)
+    running = undefined
+  }
+
+  return {
+    write: (unit) =>
+      new Promise((resolve, reject) => {
+        const gone = keeper.away()
+        if (gone !== undefined) {
+          reject(gone)
+          return
+        }
+        queue.push({ start: () => startUnit(unit, resolve), reject })
+        running ??= work()
+      }),
+    idle: async () => {
+      await running
+    },
+  }
+}
+
+const startUnit = <T>(unit: () => Unit<T>, resolve: (value: T) => void): Started => {
+  const generator = unit()
+  const first = generator.next()
+  return {
+    shares: !first.done && first.value.shares === true,
+    run: async (transaction) => {
+      let step = first
+      while (!step.done) step = generator.next(await transaction.run(step.value))
+      const { value } = step
+      return () => resolve(value)
+    },
+  }
+}
+
+/** The next, with those behind it that wait for the same row. */
+const takeBatch = (queue: Task[]): Task[] => {
+  const batch = queue.splice(0, 1)
+  while (queue.length > 0 && batch.length < MOST_UNITS && [batch.at(-1), queue[0]].every(sharesItsTransaction))
+    batch.push(...queue.splice(0, 1))
+  return batch
+}
+
+const sharesItsTransaction = (task: Task | undefined): boolean => {
+  try {
+    return task?.start().shares === true
+  } catch {
+    return false
+  }
+}
+
+/** Tells all of them how it went; never throws. */
+const settle = async (tasks: readonly Task[], options: WriterOptions): Promise<void> => {
+  const failures: Failures = { conflicts: 0, overtaken: 0, lost: 0 }
+  let outcome = await attempt(tasks, options)
+  while (outcome.kind !== 'committed') {
+    const next = judge(outcome, failures, tasks.length > 1)
+    if (next === 'refuse') return rejectAll(tasks, asStoreError(outcome.error, options))
+    if (next === 'apart') {
+      for (const task of tasks) await settle([task], options)
+      return
+    }
+    // Those who lost the same race meet again at different times.
+    if (failures.conflicts > 0) await pause(Math.min(2 ** failures.conflicts, LONGEST_PAUSE) * options.random())
+    outcome = await attempt(tasks, options)
+  }
+  for (const done of outcome.told) done()
+}
+
+interface Failures {
+  conflicts: number
+  overtaken: number
+  lost: number
+}
+
+const judge = ({ kind, error }: Failed, failures: Failures, several: boolean): 'again' | 'apart' | 'refuse' => {
+  if (kind === 'unknown') return 'refuse'
+  if (isConflict(error)) {
+    failures.conflicts += 1
+    return failures.conflicts > MOST_CONFLICTS ? 'refuse' : 'again'
+  }
+  if (kind === 'lost') {
+    failures.lost += 1
+    return failures.lost > MOST_LOST || isTimeout(error) ? 'refuse' : 'again'
+  }
+  if (error instanceof StoreUnavailable) return 'refuse'
+  // One that fails by itself spoils no other.
+  if (several) return 'apart'
+  failures.overtaken += 1
+  return isOvertaken(error) && failures.overtaken <= MOST_OVERTAKEN ? 'again' : 'refuse'
+}
+
+type Outcome = { readonly kind: 'committed'; readonly told: readonly (() => void)[] } | Failed
+
+type Failed =
+  /** Nothing of it is stored; `lost`: since the connection broke before the commit was asked for. */
+  { readonly kind: 'refused' | 'lost'; readonly error: unknown } | { readonly kind: 'unknown'; readonly error: StoreUnavailable }
+
+const attempt = async (tasks: readonly Task[], options: WriterOptions): Promise<Outcome> => {
+  let link: Link
+  try {
+    link = await options.keeper.get()
+  } catch (error) {
+    return { kind: 'refused', error }
+  }
+  const transaction = beginOn(link)
+  const told: (() => void)[] = []
+  try {
+    for (const task of tasks) told.push(await task.start().run(transaction))
+  } catch (error) {
+    const cause = await transaction.undo(error)
+    return { kind: link.isBroken() ? 'lost' : 'refused', error: cause }
+  }
+  try {
+    await transaction.commit()
+    return { kind: 'committed', told }
+  } catch (error) {
+    const cause = await transaction.undo(error)
+    if (isRefusal(cause)) return { kind: 'refused', error: cause }
+    return { kind: 'unknown', error: new StoreUnavailable(unknownSentence(options.place, options.user)) }
+  }
+}
+
+const rejectAll = (tasks: readonly Task[], error: unknown): void => {
+  for (const task of tasks) task.reject(error)
+}

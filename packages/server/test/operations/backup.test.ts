@@ -1,0 +1,210 @@
+// Backup, restore, export and import as an operator runs them: what a server knew, another one knows, on either engine; and what cannot be
+// trusted is not restored.
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import { command as backup } from '../../src/cli/backup.ts'
+import type { Command } from '../../src/cli/command.ts'
+import { UsageError } from '../../src/cli/command.ts'
+import { command as exportCommand } from '../../src/cli/export.ts'
+import { command as importCommand } from '../../src/cli/import.ts'
+import { command as restore } from '../../src/cli/restore.ts'
+import { DUMP_TABLES } from '../../src/store/dump_tables.ts'
+import { noPostgres, startPostgres } from '../postgres/server.ts'
+import type { Used } from './used.ts'
+import { ask, BUDGET, CREDENTIALS, call, folder, start, use } from './used.ts'
+
+interface Ended {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+async function run(command: Command, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  let out = ''
+  let err = ''
+  try {
+    const code = await command.run(args, { env, out: (text) => (out += text), err: (text) => (err += text) })
+    return { code, out, err }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    return { code: 2, out, err: `${err}${error.message}` }
+  }
+}
+
+async function succeeding(command: Command, ...args: string[]): Promise<string> {
+  const { code, out, err } = await run(command, args)
+  assert.equal(code, 0, err)
+  return out
+}
+
+/** Table by table: rows and digest, as the report has them. */
+function tablesIn(report: string): Record<string, string> {
+  const rows = [...report.matchAll(/^([a-z_]+) +(\d+ +[0-9a-f]{16})$/gm)]
+  return Object.fromEntries(rows.map(([, name = '', said = '']) => [name, said]))
+}
+
+const place = folder()
+const data = join(place, 'data')
+const used = await use(data)
+const key = join(place, 'key')
+const file = join(place, 'backup')
+await succeeding(backup, '--new-key', key)
+const written = await succeeding(backup, '--data', data, '--out', file, '--key-file', key)
+
+/** That a server on a copy goes on where the other one was. */
+async function assertGoesOn(where: { data: string } | { database: string }, refreshLives = true): Promise<void> {
+  const server = await start(where)
+  try {
+    await assertUsed(server, used, refreshLives)
+    const answers = await Promise.all(Array.from({ length: BUDGET }, () => ask(server, 'oauth2/token', 'shop', CREDENTIALS)))
+    const granted = answers.filter(({ status }) => status === 200).length
+    assert.deepEqual([granted, answers.filter(({ status }) => status === 429).length], [BUDGET - used.charged, used.charged])
+    assert.deepEqual(server.reports, [])
+  } finally {
+    await server.close()
+  }
+}
+
+async function assertUsed(
+  server: Parameters<typeof call>[0],
+  { token, revoked, opaque, reused, spent, refresh }: Used,
+  refreshLives: boolean,
+): Promise<void> {
+  assert.equal(await call(server, token, true), 200, 'a token that was good, and an API key')
+  assert.equal(await call(server, opaque), 200, 'an opaque token')
+  assert.equal(await call(server, revoked), 401, 'a token that was revoked')
+  const again = await ask(server, 'oauth2/token', 'reuser', CREDENTIALS)
+  const jti = (jwt: string): unknown => (JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as { jti: string }).jti
+  assert.equal(jti(String(again.json['access_token'])), jti(reused), 'the token that is there already')
+  const fresh = await ask(server, 'oauth2/token', 'desk', { grant_type: 'refresh_token', refresh_token: refresh })
+  assert.equal(fresh.status, refreshLives ? 200 : 400, fresh.text)
+  const replayed = await ask(server, 'oauth2/token', 'desk', { grant_type: 'refresh_token', refresh_token: spent })
+  assert.equal(replayed.status, 400, 'a refresh token that was used')
+}
+
+test('a used database has rows in every table, and the report says how many', () => {
+  const tables = tablesIn(written)
+  assert.deepEqual(
+    Object.keys(tables),
+    DUMP_TABLES.map(({ name }) => name),
+  )
+  for (const [name, rows] of Object.entries(tables)) assert.doesNotMatch(rows, /^0 /, name)
+  assert.match(written, /^newest audit entry: number \d+, 20\d\d-/m)
+  assert.match(written, /^configuration: revision [1-9]/m)
+})
+
+test('a key and a backup are readable by their owner alone, and never written over', async () => {
+  for (const path of [key, file]) assert.equal(statSync(path).mode & 0o777, 0o600)
+  const before = readFileSync(key, 'utf8')
+  assert.match((await run(backup, ['--new-key', key])).err, /is there already/)
+  assert.match((await run(backup, ['--data', data, '--out', file, '--key-file', key])).err, /is there already/)
+  assert.equal(readFileSync(key, 'utf8'), before)
+})
+
+test('what was restored is compared, and a server on it goes on where the other one was', async () => {
+  const target = join(folder(), 'data')
+  const report = await succeeding(restore, '--in', file, '--key-file', key, '--data', target)
+  assert.deepEqual(tablesIn(report), tablesIn(written))
+  await assertGoesOn({ data: target })
+})
+
+test('the state moves from SQLite to PostgreSQL and back, every table the same, and servers go on at each stop', {
+  skip: noPostgres,
+}, async (t) => {
+  const postgres = await startPostgres(t)
+  const database = await postgres.createDatabase()
+  const there = await succeeding(importCommand, '--from-data', data, '--database', database)
+  assert.deepEqual(tablesIn(there), tablesIn(written))
+  const back = join(folder(), 'data')
+  const again = await succeeding(importCommand, '--from-database', database, '--data', back)
+  assert.deepEqual(tablesIn(again), tablesIn(written))
+  await assertGoesOn({ database })
+  await assertGoesOn({ data: back })
+})
+
+test('a server that runs meanwhile is not held up, and the backup is of one moment', async () => {
+  const busy = join(folder(), 'data')
+  await succeeding(restore, '--in', file, '--key-file', key, '--data', busy)
+  const server = await start({ data: busy })
+  try {
+    const backedUp = new AbortController()
+    const loop = (async () => {
+      while (!backedUp.signal.aborted) assert.equal((await ask(server, 'oauth2/token', 'reference', CREDENTIALS)).status, 200)
+    })()
+    const path = join(place, 'busy')
+    await succeeding(backup, '--data', busy, '--out', path, '--key-file', key)
+    backedUp.abort()
+    await loop
+    const report = await succeeding(restore, '--verify', '--in', path, '--key-file', key)
+    const [audited = '0'] = /(?<=^newest audit entry: number )\d+/m.exec(report) ?? []
+    // Numbered without gaps from the first one on: a row less would be a row of another moment.
+    assert.equal(Number.parseInt(tablesIn(report)['audit_rows'] ?? '', 10), Number(audited))
+  } finally {
+    await server.close()
+  }
+})
+
+test('a database that is not empty is left as it is, and replaced where that is said', async () => {
+  const target = join(folder(), 'data')
+  await use(target)
+  const args = ['--in', file, '--key-file', key, '--data', target]
+  const before = await succeeding(exportCommand, '--data', target, '--out', join(place, 'before'), '--plain')
+  assert.match((await run(restore, args)).err, /^The database is not empty: [^\n]*\.$/)
+  const after = await succeeding(exportCommand, '--data', target, '--out', join(place, 'after'), '--plain')
+  assert.deepEqual(tablesIn(after), tablesIn(before))
+  assert.deepEqual(tablesIn(await succeeding(restore, ...args, '--replace')), tablesIn(written))
+})
+
+test('a backup that was changed is refused, and the database stays empty', async () => {
+  const bytes = readFileSync(file)
+  const last = bytes.length - 1
+  bytes[last] = (bytes[last] ?? 0) ^ 1
+  const path = join(place, 'changed')
+  writeFileSync(path, bytes)
+  const target = join(folder(), 'data')
+  const { code, err } = await run(restore, ['--in', path, '--key-file', key, '--data', target])
+  assert.deepEqual([code, err], [2, 'The backup was changed or damaged (piece 1): use another copy of it.'])
+  assert.match((await run(restore, ['--verify', '--in', path, '--key-file', key])).err, /was changed/)
+  await succeeding(restore, '--in', file, '--key-file', key, '--data', target)
+})
+
+test('after a restore that revokes them no refresh token is good, and everything else is', async () => {
+  const target = join(folder(), 'data')
+  const report = await succeeding(restore, '--in', file, '--key-file', key, '--data', target, '--revoke-refresh')
+  assert.match(report, /Every refresh token is revoked\.$/m)
+  await assertGoesOn({ data: target }, false)
+})
+
+test('without a key, and without a word that none is wanted, nothing is written', async () => {
+  const path = join(place, 'none')
+  const refused = await run(backup, ['--data', data, '--out', path])
+  assert.deepEqual([refused.code, existsSync(path)], [2, false])
+  assert.match(refused.err, /^A backup holds every secret [^\n]*\.$/)
+  const env = { COUNTERSIGN_BACKUP_KEY: readFileSync(key, 'utf8').trim() }
+  assert.equal((await run(backup, ['--data', data, '--out', path], env)).code, 0)
+  assert.equal((await run(restore, ['--verify', '--in', path], env)).code, 0)
+  assert.equal((await run(restore, ['--verify', '--in', path], { COUNTERSIGN_BACKUP_KEY: 'short' })).code, 2)
+})
+
+test('what cannot be done is one sentence that names the mend', async () => {
+  const cases: readonly (readonly [Command, readonly string[], RegExp])[] = [
+    [backup, ['--data', data], /--out FILE/],
+    [backup, ['--data', join(place, 'nowhere'), '--out', join(place, 'x'), '--plain'], /There is no database/],
+    [backup, ['--data', data, '--out', join(place, 'no', 'folder'), '--plain'], /cannot be written/],
+    [backup, ['--data', data, '--out', join(place, 'x'), '--plain', '--key-file', key], /does not go with/],
+    [restore, ['--data', data, '--plain'], /--in FILE/],
+    [restore, ['--in', join(place, 'nowhere'), '--plain', '--data', join(place, 'new')], /does not exist/],
+    [restore, ['--in', file, '--plain', '--data', join(place, 'new')], /is encrypted/],
+    [importCommand, ['--data', data], /what to move/],
+    [importCommand, ['--from-data', data, '--in', file, '--data', data], /what to move/],
+    [importCommand, ['--from-data', join(place, 'nowhere'), '--data', join(place, 'new')], /There is no database/],
+  ]
+  for (const [command, args, sentence] of cases) {
+    const { code, err } = await run(command, args)
+    assert.equal(code, 2, args.join(' '))
+    assert.match(err, sentence)
+    assert.match(err, /^[^\n]*\.$/)
+  }
+})

@@ -1,0 +1,110 @@
+// The request's id and its line in the log: the same in the answer, at the upstream and in the log; nobody's words but ours; and a log that
+// nobody reads stops nothing.
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { secretHash } from '../../src/model/secret_hash.ts'
+import { createLogSink } from '../../src/server/log_sink.ts'
+import { basic, postForm, send } from '../harness/http.ts'
+import { startEcho } from '../harness/upstream.ts'
+import { BOUNDED, serve } from '../process/program.ts'
+import { CREDENTIALS, folder, SHOP } from './used.ts'
+
+async function started(listen: object) {
+  const upstream = await startEcho()
+  const place = folder()
+  const config = join(place, 'countersign.json')
+  const client = { clientId: 'shop', secret: { hash: secretHash(SHOP) } }
+  const input = {
+    listen,
+    log: { requests: true },
+    realms: [{ id: 'depot', audiences: ['goods'], clients: [client] }],
+    apis: [{ id: 'goods', realm: 'depot', upstream: upstream.origin, routes: [{ path: '/orders/:id' }] }],
+  }
+  writeFileSync(config, JSON.stringify(input))
+  const server = await serve(['--config', config])
+  return { ...server, upstream, tokenUrl: `${server.origin}/realms/depot/oauth2/token` }
+}
+
+type Line = Readonly<Record<string, string | number | undefined>>
+const linesOf = (text: string): Line[] => text.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Line] : []))
+
+test('each request leaves one line, with what is proven and configured and nothing that the caller wrote', BOUNDED, async () => {
+  const server = await started({ trustedProxies: ['127.0.0.1'] })
+  const granted = await postForm(server.tokenUrl, CREDENTIALS, basic('shop', SHOP))
+  const token = String(granted.json['access_token'])
+  const refused = await postForm(server.tokenUrl, { ...CREDENTIALS, scope: 'a-word-of-the-caller' }, basic('nobody-we-know', SHOP))
+  const headers = { authorization: `Bearer ${token}`, 'x-request-id': 'from.the:proxy-1' }
+  const passed = await send(`${server.origin}/apis/goods/orders/a-path-of-the-caller?a-query=1`, { headers })
+  const unknown = await send(`${server.origin}/a-path-of-the-caller`, { headers: { 'x-request-id': 'not safe"' } })
+  await server.end('SIGTERM')
+  await server.upstream.close()
+  const lines = linesOf(server.stdout())
+  const seen = lines.map(({ realm, endpoint, grant, api, route, client_id, method, status, code, address }) =>
+    [realm, endpoint, grant, api, route, client_id, method, status, code, address].map((one) => one ?? '-').join(' '),
+  )
+  assert.deepEqual(seen, [
+    'depot token client_credentials - - shop POST 200 ok 127.0.0.1',
+    'depot token - - - - POST 401 invalid_client 127.0.0.1',
+    'depot - - goods * /orders/:id shop GET 200 allowed 127.0.0.1',
+    '- - - - - - GET 404 - 127.0.0.1',
+  ])
+  const ids = [granted, refused, passed, unknown].map((answer) => answer.headers.get('x-request-id'))
+  assert.deepEqual(
+    lines.map((line) => line['request_id']),
+    ids,
+  )
+  assert.equal(new Set(ids).size, 4)
+  assert.equal(ids[2], 'from.the:proxy-1')
+  for (const id of ids) assert.match(String(id), /^[\w.:-]{1,128}$/)
+  assert.equal((passed.json['headers'] as Record<string, string>)['x-request-id'], 'from.the:proxy-1')
+  for (const line of lines) assert.ok(typeof line['milliseconds'] === 'number' && Number(line['bytes']) > 50)
+  for (const secret of [SHOP, token, 'of-the-caller', 'nobody-we-know', 'a-query']) assert.ok(!server.stdout().includes(secret), secret)
+})
+
+test('a caller that is no trusted proxy does not name his request, and the upstream is told our name', BOUNDED, async () => {
+  const server = await started({})
+  const token = String((await postForm(server.tokenUrl, CREDENTIALS, basic('shop', SHOP))).json['access_token'])
+  const headers = { authorization: `Bearer ${token}`, 'x-request-id': 'mine', X_Request_Id: 'mine' }
+  const answer = await send(`${server.origin}/apis/goods/orders/1`, { headers })
+  await server.end('SIGTERM')
+  await server.upstream.close()
+  const id = answer.headers.get('x-request-id')
+  assert.match(String(id), /^[\w-]+-[0-9]+$/)
+  const received = answer.json['headers'] as Record<string, string>
+  assert.equal(received['x-request-id'], id)
+  assert.ok(!JSON.stringify(received).includes('mine'))
+})
+
+test('lines leave in order, also where they are written in parts', async () => {
+  let written = ''
+  const sink = createLogSink(-1, (bytes, done) => {
+    const part = bytes.subarray(0, 7)
+    written += part.toString()
+    setImmediate(done, null, part.length)
+  })
+  const lines = Array.from({ length: 50 }, (_, n) => `line ${n}\n`)
+  for (const line of lines) sink.write(line)
+  while (written.length < lines.join('').length) await new Promise(setImmediate)
+  assert.equal(written, lines.join(''))
+})
+
+test('where nobody reads, what waits is bounded, the rest is dropped and counted, and the log says so when it goes on', async () => {
+  const waiting: ((error: null, written: number) => void)[] = []
+  const sizes: number[] = []
+  let written = ''
+  const sink = createLogSink(-1, (bytes, done) => {
+    sizes.push(bytes.length)
+    written += bytes.toString()
+    waiting.push(done)
+  })
+  const line = `${'x'.repeat(1023)}\n`
+  sink.write(line)
+  await new Promise(setImmediate)
+  for (let n = 0; n < 10_000; n += 1) sink.write(line)
+  assert.ok(sink.dropped() > 5000)
+  for (let size = sizes.shift(); size !== undefined; size = sizes.shift()) waiting.shift()?.(null, size)
+  assert.ok(written.length < 5 * 1024 * 1024)
+  assert.match(written, new RegExp(`"what":"${sink.dropped()} log lines were dropped`))
+})
