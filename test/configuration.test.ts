@@ -5,7 +5,9 @@ import { test } from 'node:test'
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
 const page = read('docs/configuration.md')
-const types = ['input', 'input_listen', 'plan_input'].map((name) => read(`packages/server/src/config/${name}.ts`)).join('\n')
+const types = ['input', 'input_listen', 'input_telemetry', 'plan_input']
+  .map((name) => read(`packages/server/src/config/${name}.ts`))
+  .join('\n')
 
 /** Heading of the page for each interface. */
 const SECTIONS: Readonly<Record<string, string>> = {
@@ -13,6 +15,8 @@ const SECTIONS: Readonly<Record<string, string>> = {
   ListenInput: 'listen',
   WithoutDatabaseInput: 'withoutDatabase',
   AuditInput: 'audit',
+  LogInput: 'log',
+  TelemetryInput: 'telemetry',
   RealmInput: 'A realm',
   AudienceInput: 'An audience',
   ClientInput: 'A client',

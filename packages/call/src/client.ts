@@ -78,12 +78,14 @@ export function createClient(options: ClientOptions): Client {
   const unique = options.unique ?? (() => crypto.randomUUID() + crypto.randomUUID())
   const transport = { fetch, now, unique, timeoutMs: options.timeoutMs ?? 10_000 }
   const provider = createProvider(settings, transport)
+  const usagePage = () => import('./usage_page.ts')
+  const usage = async () => settings.usageUrl && (await usagePage()).askUsage(settings.usageUrl, provider, now)
   const { on, emit } = createEvents()
   const source = createTokenSource({
     key: async () => cacheKey(await provider.shape()),
     cache: options.cache ?? createMemoryCache(),
     obtain: provider.obtain,
-    usage: () => provider.usage().catch(() => undefined),
+    usage: () => usage().catch(() => undefined),
     origin: settings.tokenUrl?.origin ?? settings.issuer ?? '',
     interactive: settings.grant?.interactive === true,
     assumedLifetime: options.assumedLifetime ?? 60,
@@ -119,20 +121,7 @@ export function createClient(options: ClientOptions): Client {
       if (url && !allowed.has(url.origin)) throw new OriginNotAllowed(url.origin)
       return { ...(await presentation.write(await source.token(), method, url)) }
     },
-    async quota() {
-      const { quotaOf } = await import('./budget.ts')
-      const known = await source.budget()
-      try {
-        const told = await provider.usage()
-        if (told) {
-          await source.hear({ ...known, ...told })
-          return quotaOf(told, 'usage', now())
-        }
-      } catch (error) {
-        if (!known) throw error
-      }
-      return quotaOf(known, 'fields', now())
-    },
+    quota: async () => (await usagePage()).tellQuota(source, usage, now),
     on,
     invalidate: source.invalidate,
     async revoke() {

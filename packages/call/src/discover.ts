@@ -64,12 +64,10 @@ async function fetchDocument(url: string, issuer: string, transport: Transport):
 
 function readMetadata(document: Document, issuer: string, issuerUrl: URL): ServerMetadata {
   const refuse = (description: string): DiscoveryFailed => new DiscoveryFailed('unreadable_answer', issuer, description)
-  if (member(document, 'issuer') !== issuer) {
-    throw new DiscoveryFailed(
-      'issuer_mismatch',
-      issuer,
-      'the document is of another issuer; give the issuer exactly as the provider writes it.',
-    )
+  const told = member(document, 'issuer')
+  if (told !== issuer) {
+    const mend = `the document is of another issuer; give the issuer ${howWritten(told, issuer)}.`
+    throw new DiscoveryFailed('issuer_mismatch', issuer, mend)
   }
   for (const name of ENDPOINTS) {
     const value = member(document, name)
@@ -81,6 +79,13 @@ function readMetadata(document: Document, issuer: string, issuerUrl: URL): Serve
   const tokenEndpoint = member(document, 'token_endpoint')
   if (typeof tokenEndpoint !== 'string') throw refuse('it names no token_endpoint.')
   return { ...document, issuer, token_endpoint: tokenEndpoint }
+}
+
+/** The usual slip is named; of what the server says nothing is repeated. */
+function howWritten(told: unknown, issuer: string): string {
+  if (told === `${issuer}/`) return 'with the slash at its end'
+  if (typeof told === 'string' && issuer === `${told}/`) return 'without the slash at its end'
+  return 'exactly as the provider writes it'
 }
 
 function member(document: Document, name: string): unknown {

@@ -1,7 +1,6 @@
 // The provider as this client sees it: its endpoints, given or discovered, and the grant that gives a token. RFC 6749 sections 4.3,
 // 4.4, 6; RFC 7009 for revocation. It keeps no token.
 
-import { parseBody } from '@countersign/protocol/dialect/codec/token_response'
 import type { WireResponse } from '@countersign/protocol/dialect/message'
 import type { ServerMetadata } from '@countersign/protocol/oauth/metadata'
 import type { Parameters } from '@countersign/protocol/oauth/parameters'
@@ -20,8 +19,6 @@ import type { TokenSourceOptions } from './token_source.ts'
 export interface Provider {
   /** By the refresh token if there is one, by the original grant if there is none or it is refused. See TokenSourceOptions.obtain. */
   readonly obtain: TokenSourceOptions['obtain']
-  /** What the server's usage page says of the token budget; undefined if no page is known, or it tells of none. @throws TokenRequestFailed */
-  readonly usage: () => Promise<Budget | undefined>
   /** An authenticated POST that is no token request. @throws TokenRequestFailed */
   readonly post: (url: URL, named: Parameters) => Promise<WireResponse>
   /** Undefined where there is no issuer to ask. @throws DiscoveryFailed */
@@ -31,7 +28,7 @@ export interface Provider {
 }
 
 export function createProvider(settings: Settings, transport: Transport & World): Provider {
-  const { issuer, tokenUrl, usageUrl, dialect, parameters, grant, assertion, dpop, clientId } = settings
+  const { issuer, tokenUrl, dialect, parameters, grant, assertion, dpop, clientId } = settings
   let discovered: Promise<ServerMetadata> | undefined
 
   const metadata = async (): Promise<ServerMetadata | undefined> => {
@@ -139,21 +136,19 @@ export function createProvider(settings: Settings, transport: Transport & World)
       const refreshed = refreshToken === undefined ? undefined : await refresh(refreshToken, hear)
       return refreshed ? { tokens: refreshed, how: 'refreshed' } : { tokens: await original(hear), how: 'new' }
     },
-    async usage() {
-      if (!usageUrl) return undefined
-      const { body } = await post(usageUrl, new Map())
-      return (await import('./budget.ts')).budgetOfUsage(parseBody(body), transport.now())
-    },
     post,
     metadata,
     async shape() {
       // Of the dialect only what asks and reads: how a token is shown did not shape it.
       const { presentation: _shown, ...spoken } = dialect.document
       const secret = settings.clientSecret === undefined ? undefined : await readSecret(settings.clientSecret, 'clientSecret')
+      const named = await own()
       const shape = typeof grant?.shape === 'function' ? await grant.shape() : grant?.shape
       return [
         [issuer, tokenUrl?.href, dialect.name, spoken, settings.clientAuth, clientId, secret],
-        [...(await own())].sort(byName),
+        [...(named.has('password') ? await (await import('./slow_digest.ts')).disguised(named, [issuer, tokenUrl, clientId]) : named)].sort(
+          byName,
+        ),
         [shape, await assertion?.identity(), await dpop?.thumbprint()],
       ]
     },

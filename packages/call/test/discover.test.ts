@@ -68,6 +68,23 @@ test('metadata that cannot be trusted is a typed failure, and its endpoint is ne
   assert.equal(provider.requests.length, 0)
 })
 
+test('an issuer that differs by the slash at its end is told so, and of any other nothing is repeated', async () => {
+  const issuer = 'https://login.example.com'
+  const says = async (asked: string, told: unknown): Promise<string> => {
+    const fetch: typeof globalThis.fetch = () => Promise.resolve(Response.json({ issuer: told, token_endpoint: `${issuer}/token` }))
+    return await discover(asked, { ...transport, fetch }).then(
+      () => 'nothing',
+      (error: unknown) => String(error),
+    )
+  }
+  assert.match(await says(issuer, `${issuer}/`), /^DiscoveryFailed: [^\n]*give the issuer with the slash at its end\.$/)
+  assert.match(await says(`${issuer}/`, issuer), /^DiscoveryFailed: [^\n]*give the issuer without the slash at its end\.$/)
+  for (const told of ['https://evil.example', undefined, 7, { toString: 1 }]) {
+    assert.match(await says(issuer, told), /^DiscoveryFailed: [^\n]*give the issuer exactly as the provider writes it\.$/)
+  }
+  assert.doesNotMatch(await says(issuer, 'https://evil.example'), /evil/)
+})
+
 test("a stranger's metadata cannot send credentials to this machine", async () => {
   const document = { issuer: 'https://login.example.com', token_endpoint: 'http://127.0.0.1:9/token' }
   const fetch: typeof globalThis.fetch = () => Promise.resolve(Response.json(document))

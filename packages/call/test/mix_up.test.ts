@@ -11,7 +11,12 @@ test('a realm that names the issuer of another is refused, so that no assertion 
   let told: unknown
   const origin = await serve(t, (_, outgoing) => outgoing.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(told)))
   const url = `${origin}/realms/a`
-  for (const issuer of ['https://honest.example/realms/a', 'https://honest.example', origin.replace('127.0.0.1', 'localhost'), 'nonsense']) {
+  for (const issuer of [
+    'https://honest.example/realms/a',
+    'https://honest.example',
+    origin.replace('127.0.0.1', 'localhost'),
+    'nonsense',
+  ]) {
     told = { realm: 'a', issuer, dialects: [resolveDialect('standard')] }
     await assert.rejects(describeRealm(url, { fetch }), { name: 'DiscoveryFailed', code: 'issuer_mismatch' }, issuer)
   }
@@ -21,10 +26,18 @@ test('a realm that names the issuer of another is refused, so that no assertion 
 
 test('metadata of an issuer that only begins alike is none of it, and its endpoints are not called', async () => {
   const issuer = 'https://login.example.com/a'
-  for (const other of [`${issuer}/`, `${issuer}b`, 'https://login.example.com', `${issuer}/../a`, 'https://LOGIN.example.com/a', [issuer], { toString: issuer }]) {
+  for (const other of [
+    `${issuer}/`,
+    `${issuer}b`,
+    'https://login.example.com',
+    `${issuer}/../a`,
+    'https://LOGIN.example.com/a',
+    [issuer],
+    { toString: issuer },
+  ]) {
     const asked: string[] = []
     const fetch = async (url: string | URL | Request): Promise<Response> => {
-      asked.push(String(url))
+      asked.push(urlOf(url))
       return Response.json({ issuer: other, token_endpoint: 'https://evil.example/token' })
     }
     await assert.rejects(discover(issuer, { fetch, now: () => 0, timeoutMs: 1000 }), { code: 'issuer_mismatch' })
@@ -32,7 +45,7 @@ test('metadata of an issuer that only begins alike is none of it, and its endpoi
   }
 })
 
-test("metadata of a stranger leads to no service of this machine, in whatever spelling of its address", async () => {
+test('metadata of a stranger leads to no service of this machine, in whatever spelling of its address', async () => {
   const issuer = 'https://login.example.com'
   const near = [
     'http://127.0.0.1:8080/token',
@@ -55,7 +68,7 @@ test("metadata of a stranger leads to no service of this machine, in whatever sp
   for (const place of near) {
     const sent: string[] = []
     const fetch = async (url: string | URL | Request): Promise<Response> => {
-      sent.push(String(url))
+      sent.push(urlOf(url))
       return Response.json({ issuer, token_endpoint: place })
     }
     const client = createClient({ issuer, clientId: 'ours', clientSecret: 'our-secret', fetch })
@@ -63,3 +76,7 @@ test("metadata of a stranger leads to no service of this machine, in whatever sp
     assert.equal(sent.length, 1, place)
   }
 })
+
+function urlOf(url: string | URL | Request): string {
+  return url instanceof Request ? url.url : url.toString()
+}

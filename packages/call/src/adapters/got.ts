@@ -19,7 +19,7 @@ export interface GotResponse {
 export interface GotOptions {
   readonly hooks: {
     readonly beforeRequest: ((request: GotRequest) => Promise<void>)[]
-    readonly beforeRedirect: ((request: GotRequest) => void)[]
+    readonly beforeRedirect: ((request: GotRequest, response: GotResponse) => void)[]
     readonly afterResponse: (<Response extends GotResponse>(
       response: Response,
       retry: (changes: Record<string, never>) => never,
@@ -31,6 +31,8 @@ export interface GotOptions {
 export function gotOptions(client: Authorizer): GotOptions {
   const tries = createSecondTry(client)
   const redirected = new WeakSet<object>()
+  /** Led here by another origin, or by one that such an origin led to: a stranger chose where to, so nothing is shown any more. */
+  const strayed = new WeakSet<object>()
   const written = new Set<string>()
   /** The token that each request showed, by the header fields it went out with. */
   const shown = new WeakMap<object, string>()
@@ -39,6 +41,7 @@ export function gotOptions(client: Authorizer): GotOptions {
     hooks: {
       beforeRequest: [
         async (request) => {
+          if (strayed.has(request)) return
           try {
             const { accessToken, headers } = await tries.show(new URL(String(request.url)), request.method ?? 'GET')
             for (const [name, value] of Object.entries(headers)) {
@@ -53,8 +56,9 @@ export function gotOptions(client: Authorizer): GotOptions {
         },
       ],
       beforeRedirect: [
-        (request) => {
+        (request, response) => {
           redirected.add(request)
+          if (!shown.has(response.request.options)) strayed.add(request)
           for (const name of written) request.headers[name] = undefined
         },
       ],

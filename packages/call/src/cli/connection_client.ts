@@ -10,6 +10,8 @@ import { CommandFailed, UsageError } from './command.ts'
 import type { Connection } from './connection_profile.ts'
 import { keyOptions } from './key_files.ts'
 import type { Profile, SecretMember } from './profile.ts'
+import { SECRET_MEMBERS } from './profile.ts'
+import { childEnvironment } from './run_program.ts'
 import type { SecretSource } from './secret_source.ts'
 import { readSource } from './secret_source.ts'
 import { signInGrant } from './sign_in.ts'
@@ -100,15 +102,25 @@ interface Found {
 
 async function providerOptions(profile: Profile, secrets: NonNullable<ClientUse['secrets']>, world: World): Promise<ClientOptions> {
   const { clientId, username, clientSecret, password, apiKey } = profile
+  const shielded = { ...world, env: childEnvironment(world.env, variablesOf(profile)) }
+  const worldOf = (source: SecretSource): World => ('command' in source || 'keychain' in source ? shielded : world)
   const found: Found = {
     clientId,
-    clientSecret: secrets.clientSecret ?? (clientSecret && lazily(clientSecret, 'clientSecret', world)),
+    clientSecret: secrets.clientSecret ?? (clientSecret && lazily(clientSecret, 'clientSecret', worldOf(clientSecret))),
     username,
-    password: secrets.password ?? (password && lazily(password, 'password', world)),
-    apiKey: secrets.apiKey ?? (apiKey && (await readSource(apiKey, SECRET_WORDS.apiKey, world))),
+    password: secrets.password ?? (password && lazily(password, 'password', worldOf(password))),
+    apiKey: secrets.apiKey ?? (apiKey && (await readSource(apiKey, SECRET_WORDS.apiKey, worldOf(apiKey)))),
   }
   if (profile.preset !== undefined) return (PRESETS[profile.preset] ?? generic)(found, profile)
   return generic(found, profile)
+}
+
+/** What asks for one secret needs to know of no other. */
+function variablesOf(profile: Profile): readonly string[] {
+  return SECRET_MEMBERS.flatMap((member) => {
+    const source = profile[member]
+    return source !== undefined && 'env' in source ? [source.env] : []
+  })
 }
 
 const PRESETS: Readonly<Record<string, (found: Found, profile: Profile) => ClientOptions>> = {

@@ -8,9 +8,14 @@ export function quotaWords(quota: Quota, now: number): { readonly left: string; 
   const share = limit === 0 ? 0 : Math.floor((remaining / limit) * 100)
   return {
     left: remaining === 0 ? `All ${limit} tokens are used up.` : `${remaining} of ${limit} tokens are left (${share} %); ${used} are used.`,
-    reset: `There are new ones in ${duration(Math.max(0, Math.round(resetAt - now)))}, at ${localTime(resetAt)}.`,
+    reset: `There are new ones in ${duration(Math.max(0, Math.round(resetAt - now)))}, at ${localTime(told(resetAt, now))}.`,
     pace: paceWords(remaining, enoughUntil, resetAt, now),
   }
+}
+
+/** A window's end is known to a second or two, from two clocks: far away it is told to the minute. */
+function told(moment: number, now: number): number {
+  return moment - now > 3600 ? Math.round(moment / 60) * 60 : moment
 }
 
 function paceWords(remaining: number, enoughUntil: number | null, resetAt: number, now: number): string {

@@ -5,11 +5,16 @@ import { systemCode } from '../provider_exchange.ts'
 export function sentence(error: unknown): string {
   if (error instanceof TokenRequestFailed) {
     const later = error.retryAfter === undefined ? '' : `Try again in ${error.retryAfter} s.`
-    return [error.message, mendOf(error) ?? '', later].filter((part) => part !== '').join(' ')
+    return [ended(error.message), mendOf(error) ?? '', later].filter((part) => part !== '').join(' ')
   }
   if (error instanceof TypeError && systemCode(error) !== '')
     return `The API cannot be reached${systemCode(error)}: check the URL and the network.`
   return error instanceof Error && error.message !== '' ? error.message : 'It failed without a word of why.'
+}
+
+/** What a provider says may end as it likes. */
+function ended(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
 export function mendOf({ code }: TokenRequestFailed): string | undefined {

@@ -42,5 +42,10 @@ export function renewing(cache: TokenCache): TokenCache {
 
 /** A new token whatever is remembered of earlier failures: somebody looks for their reason. */
 export function unbiased(cache: TokenCache): TokenCache {
-  return { ...renewing(cache), recall: () => undefined }
+  return {
+    ...renewing(cache),
+    recall: () => undefined,
+    // What was not looked at is not forgotten either: the budget above all.
+    remember: async (key, remembered) => cache.remember?.(key, { ...(await cache.recall?.(key)), ...remembered }),
+  }
 }

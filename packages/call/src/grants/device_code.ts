@@ -86,7 +86,8 @@ async function begin(world: GrantWorld, url: URL): Promise<Transaction> {
     deviceCode: code,
     prompt: { userCode, verificationUri: uri, verificationUriComplete: complete, expiresAt: Math.floor(world.now() + seconds) },
     now: world.now,
-    intervalMs: 1000 * (typeof interval === 'number' && interval > 0 ? Math.min(interval, 60) : 5),
+    // A second at least: the server says how often it is asked, not how much of this machine that costs.
+    intervalMs: 1000 * (typeof interval === 'number' && interval > 0 ? Math.min(Math.max(interval, 1), 60) : 5),
   }
 }
 

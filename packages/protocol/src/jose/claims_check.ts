@@ -23,6 +23,8 @@ export interface Expectations {
   readonly now: number
   /** Seconds by which the clocks may differ; default 0. */
   readonly clockTolerance?: number
+  /** Seconds that `iat` and `nbf` may lie ahead, for issuers that are several machines; default `clockTolerance`. */
+  readonly clockLead?: number
   /** Seconds between `iat` and `exp` at most; `iat` is then mandatory. */
   readonly maxLifetime?: number
 }
@@ -86,16 +88,15 @@ const checkAudience = (aud: JsonValue | undefined, expected: readonly string[]):
 
 const checkTimes = (
   claims: JsonObject,
-  { now, clockTolerance = 0, maxLifetime }: Expectations,
+  { now, clockTolerance = 0, clockLead = clockTolerance, maxLifetime }: Expectations,
 ): { expiresAt: number; issuedAt: number | undefined } => {
   const expiresAt = time(claims, 'exp')
   const notBefore = time(claims, 'nbf')
   const issuedAt = time(claims, 'iat')
   if (expiresAt === undefined) throw new JoseError('bad_claims', 'The token has no exp.')
   if (!(now < expiresAt + clockTolerance)) throw new JoseError('expired', 'The token has expired.')
-  if (notBefore !== undefined && !(notBefore <= now + clockTolerance)) throw new JoseError('not_yet_valid', 'The token is not valid yet.')
-  if (issuedAt !== undefined && !(issuedAt <= now + clockTolerance))
-    throw new JoseError('not_yet_valid', 'The token was issued in the future.')
+  if (notBefore !== undefined && !(notBefore <= now + clockLead)) throw new JoseError('not_yet_valid', 'The token is not valid yet.')
+  if (issuedAt !== undefined && !(issuedAt <= now + clockLead)) throw new JoseError('not_yet_valid', 'The token was issued in the future.')
   if (maxLifetime !== undefined) {
     if (issuedAt === undefined) throw new JoseError('bad_claims', 'The token has no iat.')
     if (!(expiresAt - issuedAt <= maxLifetime)) throw new JoseError('bad_claims', 'The token lives longer than is accepted here.')

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { AT_REST_OPTIONS, AT_REST_USAGE, databaseOf, refuseMissing } from './at_rest.ts'
 import { dumpTo, dumpToFile, report, withSql } from './backup_file.ts'
-import { KEY_OPTIONS, makeBackupKey, readBackupKey } from './backup_key.ts'
+import { KEY_OPTIONS, makeBackupKey, readBackupKey, WRITING } from './backup_key.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
 
@@ -43,12 +43,17 @@ export async function backup(name: string, args: readonly string[], io: Io): Pro
   }
   if (out === undefined)
     throw new UsageError('It is not said where the backup goes: name a file with --out FILE, or - for standard output.')
-  if (out === '-' && process.stdout.isTTY) throw new UsageError('A backup is no text for a terminal: name a file with --out FILE, or send it to another program with |.')
+  if (out === '-' && process.stdout.isTTY)
+    throw new UsageError('A backup is no text for a terminal: name a file with --out FILE, or send it to another program with |.')
   const path = out === '-' ? undefined : resolve(out)
   if (path !== undefined && existsSync(path)) throw new UsageError(`${path} is there already: move it away or name another with --out.`)
   const settings = await databaseOf(where, io)
   refuseMissing(settings)
-  const key = await readBackupKey({ ...(keyFile !== undefined && { 'key-file': keyFile }), ...(plain !== undefined && { plain }) }, io)
+  const key = await readBackupKey(
+    { ...(keyFile !== undefined && { 'key-file': keyFile }), ...(plain !== undefined && { plain }) },
+    io,
+    WRITING,
+  )
   return await withSql(settings, async (sql) => {
     const written = path === undefined ? await dumpTo(sql, key, toStdout, io) : await dumpToFile(sql, key, path, io)
     // Standard output may be the backup itself.

@@ -1,6 +1,6 @@
 // Between a database and a dump's file: writes one, restores one, and tells how far it has come. Owns no command and no format.
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, linkSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { whyUnreadable } from '../config/secret.ts'
@@ -56,7 +56,7 @@ export async function dumpToFile(sql: Sql, key: Uint8Array | null, path: string,
   try {
     const written = await dumpTo(sql, key, async (bytes) => writeWhole(file, bytes), io)
     fsyncSync(file)
-    renameSync(unfinished, path)
+    putInPlace(unfinished, path)
     syncFolder(dirname(path))
     return written
   } catch (error) {
@@ -65,6 +65,17 @@ export async function dumpToFile(sql: Sql, key: Uint8Array | null, path: string,
   } finally {
     closeSync(file)
   }
+}
+
+/** By a second name, which unlike renaming fails where somebody was quicker; not every file system has them. */
+function putInPlace(unfinished: string, path: string): void {
+  try {
+    linkSync(unfinished, path)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') throw error
+    renameSync(unfinished, path)
+  }
+  rmSync(unfinished, { force: true })
 }
 
 export interface RestoreChoice {

@@ -16,16 +16,20 @@ export interface KeyChoice {
   readonly plain?: boolean
 }
 
+/** What is said where no key is named. */
+export const WRITING = `A backup holds every secret the server lives by: name a key with --key-file FILE or ${VARIABLE} (\`countersign backup --new-key FILE\` makes one), or say --plain.`
+export const READING = `A backup is read with the key it was written with: name it with --key-file FILE or ${VARIABLE}, or say --plain if it was written without.`
+
 /** @returns null: --plain was said. @throws UsageError */
-export async function readBackupKey({ 'key-file': file, plain = false }: KeyChoice, { env }: Io): Promise<Uint8Array | null> {
+export async function readBackupKey(
+  { 'key-file': file, plain = false }: KeyChoice,
+  { env }: Io,
+  keyless: string,
+): Promise<Uint8Array | null> {
   const variable = env[VARIABLE] ?? ''
   if (plain && file !== undefined) throw new UsageError('--plain does not go with --key-file: leave one of the two out.')
   if (plain) return null
-  if (file === undefined && variable === '') {
-    throw new UsageError(
-      `A backup holds every secret the server lives by: name a key with --key-file FILE or ${VARIABLE} (\`countersign backup --new-key FILE\` makes one), or say --plain.`,
-    )
-  }
+  if (file === undefined && variable === '') throw new UsageError(keyless)
   const findings = noFindings()
   const source = { env: { [VARIABLE]: variable }, folder: '.', demo: false }
   const key = await readMasterKey(file === undefined ? { env: VARIABLE } : { file }, source, findings)

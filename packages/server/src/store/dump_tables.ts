@@ -48,4 +48,5 @@ export const NOT_DUMPED: Readonly<Record<string, string>> = {
   write_probe: 'empty but for the moment of a health check',
   nodes: 'the processes that run on this database now',
   leases: 'which of them leads',
+  write_marks: 'what the connections that are open now have committed',
 }

@@ -1,7 +1,7 @@
 // A process of ledger_processes.test.ts, made to be killed: charges as fast as it can in several lanes, prints each receipt, ends when refused.
-import { writeSync } from 'node:fs'
 import { StoreUnavailable } from '../../src/model/store.ts'
 import { sqlLedger } from '../../src/store/tables/ledger.ts'
+import { acknowledge } from '../store/acknowledge.ts'
 import { openPlace } from '../store/places.ts'
 import { charge } from './samples.ts'
 
@@ -18,7 +18,7 @@ const lane = async (n: number): Promise<void> => {
       if (error instanceof StoreUnavailable) return undefined
       throw error
     })
-    if (answer?.charged) writeSync(1, `${units} ${answer.used}\n`)
+    if (answer?.charged) acknowledge(`${units} ${answer.used}`)
     else if (answer !== undefined && units === 1) return
     units = answer?.charged === false ? 1 : 1 + (turn % 3)
   }

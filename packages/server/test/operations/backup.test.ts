@@ -182,6 +182,10 @@ test('without a key, and without a word that none is wanted, nothing is written'
   const refused = await run(backup, ['--data', data, '--out', path])
   assert.deepEqual([refused.code, existsSync(path)], [2, false])
   assert.match(refused.err, /^A backup holds every secret [^\n]*\.$/)
+  assert.match(
+    (await run(restore, ['--in', file, '--data', join(folder(), 'data')])).err,
+    /^A backup is read with the key it was written with[^\n]*\.$/,
+  )
   const env = { COUNTERSIGN_BACKUP_KEY: readFileSync(key, 'utf8').trim() }
   assert.equal((await run(backup, ['--data', data, '--out', path], env)).code, 0)
   assert.equal((await run(restore, ['--verify', '--in', path], env)).code, 0)

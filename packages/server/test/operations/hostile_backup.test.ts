@@ -2,13 +2,15 @@
 // names a table of its own, and a server that runs keeps its state.
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import test from 'node:test'
 import { zstdCompressSync } from 'node:zlib'
 import { command as backup } from '../../src/cli/backup.ts'
+import { dumpToFile } from '../../src/cli/backup_file.ts'
 import { UsageError } from '../../src/cli/command.ts'
 import { command as restore } from '../../src/cli/restore.ts'
+import { openSql } from '../../src/server/open_store.ts'
 import { DumpError } from '../../src/store/dump_error.ts'
 import { dumpFileLines, keyId, writeDumpFile } from '../../src/store/dump_file.ts'
 import { startConfigured } from '../harness/server.ts'
@@ -29,7 +31,9 @@ async function refusal(args: readonly string[]): Promise<string> {
 /** A plain file of these lines, whose last line adds up. */
 async function forged(head: object, ...lines: readonly string[]): Promise<string> {
   const all = [JSON.stringify(head), ...lines]
-  const sha256 = createHash('sha256').update(all.map((line) => `${line}\n`).join('')).digest('hex')
+  const sha256 = createHash('sha256')
+    .update(all.map((line) => `${line}\n`).join(''))
+    .digest('hex')
   const parts: Uint8Array[] = []
   const file = writeDumpFile(async (bytes) => void parts.push(bytes), null)
   for (const line of [...all, JSON.stringify({ end: { tables: [], sha256 } })]) await file.line(line)
@@ -61,7 +65,10 @@ test('nothing of a hostile file reaches the terminal raw', async () => {
   const head = { format: 1, schema: 4, created: '2026-01-01T00:00:00Z', program: 'countersign 0.1.0', tables: [] }
   assert.equal(await refusal(['--verify', '--in', await forged(head), '--plain']), '')
   for (const more of [{ program: ESCAPE }, { created: `2026${ESCAPE}` }, { program: 5 }, { program: 'x'.repeat(1000) }]) {
-    assert.match(await refusal(['--verify', '--in', await forged({ ...head, ...more }), '--plain']), /^The backup cannot be read[\x20-\x7e]+$/)
+    assert.match(
+      await refusal(['--verify', '--in', await forged({ ...head, ...more }), '--plain']),
+      /^The backup cannot be read[\x20-\x7e]+$/,
+    )
   }
 })
 
@@ -99,8 +106,32 @@ test('a few bytes that unpack to more than a memory holds are refused', () => {
   head.writeUInt32BE((bomb.length | 0x80000000) >>> 0)
   const file = Buffer.concat([Buffer.from('countersign-backup 1 plain\n'), head, bomb])
   let at = 0
-  const next = (length: number): Uint8Array => file.subarray(at, (at += length))
+  const next = (length: number): Uint8Array => {
+    at += length
+    return file.subarray(at - length, at)
+  }
   assert.throws(() => [...dumpFileLines(next, null)], DumpError)
+})
+
+test('a file that appears at the place of a backup while it is written stays what it is', async () => {
+  const [data, path] = [join(folder(), 'data'), join(folder(), 'backup')]
+  const sql = await openSql({ kind: 'sqlite', folder: data })
+  const quicker: typeof sql = {
+    ...sql,
+    async snapshot(act) {
+      const written = await sql.snapshot(act)
+      writeFileSync(path, 'precious')
+      return written
+    },
+  }
+  try {
+    const io = { env: {}, out: () => undefined, err: () => undefined }
+    await assert.rejects(dumpToFile(quicker, null, path, io), /is there already: /)
+    assert.equal(readFileSync(path, 'utf8'), 'precious')
+    assert.deepEqual(readdirSync(dirname(path)), ['backup'])
+  } finally {
+    await sql.close()
+  }
 })
 
 test('a key is told by its id alone, which says nothing of it', () => {

@@ -1,13 +1,13 @@
 // A process of sqlite_processes.test.ts, made to be killed: writes as fast as it can in several lanes, prints each acknowledged item.
-import { writeSync } from 'node:fs'
 import { openSqliteStore } from '../../src/store/adapters/sqlite.ts'
+import { acknowledge } from './acknowledge.ts'
 import { insertOpaque, rotate, start } from './recording.ts'
 import { ACT, auditEntry, client, family, NOW, opaqueToken, realm, refreshToken } from './samples.ts'
 
 const [file = '', round = ''] = process.argv.slice(2)
 const store = await openSqliteStore({ file })
 await store.realms.put(realm('a'), ACT)
-const acknowledged = (...words: string[]): void => void writeSync(1, `${words.join(' ')}\n`)
+const acknowledged = (...words: string[]): void => acknowledge(`${words.join(' ')}`)
 
 const lane = async (name: string): Promise<never> => {
   const id = `${round}-${name}`

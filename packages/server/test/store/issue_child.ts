@@ -1,9 +1,9 @@
 // A process of issuing_processes.test.ts, made to be killed: records tokens on one budget in several lanes, prints what it was given.
 // Lanes of one kind ask for a fresh one each time, those of the other for the one that all of them share.
-import { writeSync } from 'node:fs'
 import { StoreUnavailable } from '../../src/model/store.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
 import { charge } from '../ledger/samples.ts'
+import { acknowledge } from './acknowledge.ts'
 import { openPlace } from './places.ts'
 import { auditEntry, issueRecord, NOW, opaqueToken, reusable } from './samples.ts'
 
@@ -25,8 +25,8 @@ const lane = async (n: number): Promise<void> => {
       if (error instanceof StoreUnavailable) return undefined
       throw error
     })
-    if (answer?.outcome === 'recorded') writeSync(1, `recorded ${id} ${answer.receipt?.used ?? 0}\n`)
-    if (answer?.outcome === 'reused') writeSync(1, `reused ${answer.token.jti} ${turn}\n`)
+    if (answer?.outcome === 'recorded') acknowledge(`recorded ${id} ${answer.receipt?.used ?? 0}`)
+    if (answer?.outcome === 'reused') acknowledge(`reused ${answer.token.jti} ${turn}`)
     if (answer?.outcome === 'exhausted') return
   }
 }

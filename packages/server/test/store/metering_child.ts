@@ -1,8 +1,8 @@
 // A process of metering_processes.test.ts, made to be killed: admits requests as fast as it can in several lanes, prints each that was
 // admitted, takes some back, ends when refused.
-import { writeSync } from 'node:fs'
 import { StoreUnavailable } from '../../src/model/store.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
+import { acknowledge } from './acknowledge.ts'
 import { openPlace } from './places.ts'
 import { admission, NOW } from './samples.ts'
 
@@ -45,8 +45,8 @@ const lane = async (n: number): Promise<void> => {
     })
     if (answer?.admitted && turn % 17 === 0) {
       await store.metering.takeBack(wanted)
-      writeSync(1, `back ${units}\n`)
-    } else if (answer?.admitted) writeSync(1, `admitted ${units} ${answer.used.join(' ')}\n`)
+      acknowledge(`back ${units}`)
+    } else if (answer?.admitted) acknowledge(`admitted ${units} ${answer.used.join(' ')}`)
     else if (answer !== undefined && units === 1) return
     units = answer?.admitted === false ? 1 : 1 + (turn % 3)
   }

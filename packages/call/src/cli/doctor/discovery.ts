@@ -2,7 +2,6 @@
 import { isJsonObject, parseStrictJson } from '@countersign/protocol/oauth/strict_json'
 import { discover, metadataUrls } from '../../discover.ts'
 import { DiscoveryFailed } from '../../errors.ts'
-import { isSecure } from '../../origin.ts'
 import type { Transport } from '../../provider_exchange.ts'
 import { readBounded } from '../../provider_exchange.ts'
 import type { Profile } from '../profile.ts'
@@ -95,7 +94,8 @@ async function issuerAt(candidate: string, { fetch, timeoutMs }: Transport): Pro
       const value = response.status === 200 && text !== undefined ? parseStrictJson(text, { maxDepth: 8, maxMembers: 2000 }) : undefined
       const issuer = isJsonObject(value) && Object.hasOwn(value, 'issuer') ? value['issuer'] : undefined
       if (typeof issuer === 'string' && URL.canParse(issuer))
-        return isSecure(new URL(issuer)) || issuer.startsWith('http:') ? visible(issuer, 300) : undefined
+        // It is shown as part of a command line that somebody may copy into a shell.
+        return /^https?:\/\/[\w.:[\]~%/-]{1,300}$/.test(issuer) ? issuer : undefined
     } catch {
       // Nothing there; the next place.
     }
