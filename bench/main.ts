@@ -17,10 +17,14 @@ import type { BenchOptions, Section } from './options.ts'
 import { readOptions, USAGE } from './options.ts'
 import type { Target } from './report.ts'
 import { met, say } from './report.ts'
+import type { ScalePlan } from './scale.ts'
+import { FULL_SIZES, measureScale, QUICK_SIZES } from './scale.ts'
 import type { StartupPlan } from './startup.ts'
 import { measureStartup } from './startup.ts'
 import type { VerificationPlan } from './verification.ts'
 import { measureVerification } from './verification.ts'
+import type { WorkersPlan } from './workers.ts'
+import { measureWorkers } from './workers.ts'
 
 interface Plan {
   readonly issuance: IssuancePlan
@@ -30,6 +34,8 @@ interface Plan {
   readonly guardPlan: GuardPlanPlan
   readonly gateway: GatewayPlan
   readonly call: CallPlan
+  readonly scale: ScalePlan
+  readonly workers: WorkersPlan
 }
 
 const FULL: Plan = {
@@ -40,6 +46,8 @@ const FULL: Plan = {
   guardPlan: { rounds: 3, millis: 1000 },
   gateway: { rounds: 5, warmupSeconds: 2, seconds: 2 },
   call: { days: 30, rounds: 300, calls: 1000 },
+  scale: { sizes: FULL_SIZES, rounds: 5, requests: 3000, restSeconds: 5 },
+  workers: { rounds: 5, warmupSeconds: 2, seconds: 2 },
 }
 
 const QUICK: Plan = {
@@ -50,6 +58,8 @@ const QUICK: Plan = {
   guardPlan: { rounds: 1, millis: 400 },
   gateway: { rounds: 1, warmupSeconds: 1, seconds: 1 },
   call: { days: 3, rounds: 100, calls: 1000 },
+  scale: { sizes: QUICK_SIZES, rounds: 3, requests: 3000, restSeconds: 2 },
+  workers: { rounds: 2, warmupSeconds: 1, seconds: 1 },
 }
 
 process.exitCode = await main(process.argv.slice(2))
@@ -73,6 +83,8 @@ async function main(args: readonly string[]): Promise<number> {
     'guard-plan': () => measureGuardPlan(plan.guardPlan),
     gateway: () => measureGateway(plan.gateway, loader),
     call: () => measureCall(plan.call),
+    scale: () => measureScale(plan.scale),
+    workers: () => measureWorkers(plan.workers, loader),
   }
   const results: Record<string, { readonly targets: readonly Target[] }> = {}
   for (const section of options.sections) results[section] = await sections[section]()

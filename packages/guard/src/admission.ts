@@ -12,7 +12,9 @@ export function createAdmit(admissions: Admissions, deny: Denier, fail: (error: 
   return (allow, route, address) => {
     try {
       const answer = admissions.admit({ principal: allow.principal, route: route.name, cost: route.cost, address })
-      return answer instanceof Promise ? answer.then((one) => verdictOf(one, allow, deny, route), fail) : verdictOf(answer, allow, deny, route)
+      return answer instanceof Promise
+        ? answer.then((one) => verdictOf(one, allow, deny, route), fail)
+        : verdictOf(answer, allow, deny, route)
     } catch (error) {
       return fail(error)
     }

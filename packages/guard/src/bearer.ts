@@ -46,6 +46,8 @@ export interface BearerOptions {
   readonly revocations: Revocations | undefined
   /** Seconds. */
   readonly clockTolerance: number
+  /** Seconds that a token may have been issued in the future. */
+  readonly clockLead: number
   /** Seconds a verified JWT is remembered at most: so long may a key go on working that the issuer has withdrawn. */
   readonly cacheSeconds: number
   /** The same for introspected tokens: so long may one go on working that was revoked elsewhere. */
@@ -69,8 +71,8 @@ export function createBearer(options: BearerOptions): Bearer {
   const { now, revocations, introspection, keys, rules } = options
   const cache = createTokenCache<VerifiedToken>(options.limits)
   const flights = new Map<string, Promise<Outcome>>()
-  const { issuer, audience, clockTolerance } = options
-  const expectations: Omit<Expectations, 'now'> = { issuer, audience, clockTolerance, typ: rules.typ }
+  const { issuer, audience, clockTolerance, clockLead } = options
+  const expectations: Omit<Expectations, 'now'> = { issuer, audience, clockTolerance, clockLead, typ: rules.typ }
 
   const isRevoked = ({ tokenId, sid, clientId, issuedAt }: VerifiedToken): boolean =>
     revocations?.isRevoked(tokenId, sid, clientId, issuedAt) ?? false

@@ -37,6 +37,8 @@ export interface GuardOptions {
   readonly policy?: PolicyRules | undefined
   /** Seconds by which the issuer's clock may differ; default 0. */
   readonly clockTolerance?: number | undefined
+  /** Seconds that a token may have been issued in the future: the issuer may be several machines. Default: `clockTolerance`. */
+  readonly clockLead?: number | undefined
   /** Epoch seconds, may be fractional. */
   readonly now?: (() => number) | undefined
   /** URL of this API's metadata (RFC 9728), for challenges. */
@@ -93,7 +95,7 @@ function audienceList({ audience }: GuardOptions): readonly string[] {
 }
 
 export function bearerOptions(options: GuardOptions, now: () => number): BearerOptions {
-  const { realm, issuer, keys, introspection, revocations, clockTolerance = 0, cache = {} } = options
+  const { realm, issuer, keys, introspection, revocations, clockTolerance = 0, clockLead = clockTolerance, cache = {} } = options
   return {
     realm,
     issuer,
@@ -103,6 +105,7 @@ export function bearerOptions(options: GuardOptions, now: () => number): BearerO
     introspection,
     revocations,
     clockTolerance,
+    clockLead,
     cacheSeconds: cache.seconds ?? 300,
     opaqueCacheSeconds: cache.opaqueSeconds ?? 0,
     limits: { maxTokens: cache.maxTokens ?? 10_000, maxBytes: cache.maxBytes ?? 32 * 1024 * 1024 },

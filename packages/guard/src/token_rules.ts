@@ -63,6 +63,8 @@ export interface IntrospectionRules {
   readonly audience: readonly string[]
   /** Seconds. */
   readonly clockTolerance: number
+  /** Seconds that a token may have been issued in the future. */
+  readonly clockLead: number
 }
 
 /** Judges an introspection answer. An audience is demanded here as of a JWT: without one a token is for anybody. */
@@ -75,7 +77,7 @@ export function acceptIntrospected(claims: Claims, rules: IntrospectionRules, no
   if (!audience.some((one) => rules.audience.includes(one))) return refusal('wrong_audience', 'The token is for another audience.')
   if (!isTime(exp) || !isTime(nbf)) return refusal('bad_claims')
   if (exp !== undefined && !(now < exp + rules.clockTolerance)) return expired()
-  if (nbf !== undefined && !(nbf <= now + rules.clockTolerance)) return refusal('not_yet_valid', 'The token is not valid yet.')
+  if (nbf !== undefined && !(nbf <= now + rules.clockLead)) return refusal('not_yet_valid', 'The token is not valid yet.')
   if (sub !== undefined && typeof sub !== 'string') return refusal('bad_claims')
   return acceptedFor(claims, sub, audience, exp ?? Number.POSITIVE_INFINITY)
 }

@@ -20,13 +20,20 @@ export const AT_REST_OPTIONS = {
   database: { type: 'string' },
 } as const
 
-/** For `--help`, below the command's own. */
-export const AT_REST_USAGE = `  --data DIR      folder of the database file
-  --database URL  the PostgreSQL server, postgres://user@host/database
-  --config FILE   the server's configuration: names either, and the master key that sealed things need
+const PLACES = [
+  ['--data DIR', 'folder of the database file'],
+  ['--database URL', 'the PostgreSQL server, postgres://user@host/database'],
+  ['--config FILE', "the server's configuration: names either, and the master key that sealed things need"],
+] as const
+const VARIABLES = 'Each is also an environment variable, COUNTERSIGN_DATA, COUNTERSIGN_DATABASE and COUNTERSIGN_CONFIG; flags win.'
 
-Each is also an environment variable, COUNTERSIGN_DATA, COUNTERSIGN_DATABASE and COUNTERSIGN_CONFIG; flags win. A server that
-runs on the same database sees a change within a second.`
+/** For `--help` of a command that no server runs beside. @param width of the column of options */
+export function placesUsage(width: number): string {
+  return `${PLACES.map(([option, says]) => `  ${option.padEnd(width)}${says}\n`).join('')}\n${VARIABLES}`
+}
+
+/** For `--help`, below the command's own. */
+export const AT_REST_USAGE = `${placesUsage(16)} A server that\nruns on the same database sees a change within a second.`
 
 export interface AtRestOptions {
   readonly data?: string
@@ -98,7 +105,8 @@ async function readSettings({ data, database }: AtRestOptions, { env }: Io): Pro
   return settings
 }
 
-const NOT_SAID = 'It is not said where the data is: name its folder with --data DIR, or the configuration with --config FILE.'
+const NOT_SAID =
+  'It is not said where the data is: name its folder with --data DIR, the PostgreSQL server with --database URL, or the configuration with --config FILE.'
 
 function refuseNothing(settings: DatabaseSettings, configuration: Configuration | undefined): void {
   if (settings.kind === 'memory' && configuration === undefined) throw new UsageError(NOT_SAID)

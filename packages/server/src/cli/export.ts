@@ -8,6 +8,10 @@ export const command: Command = {
   usage: `Usage: countersign export --out FILE|- (--key-file FILE | --plain) [--data DIR | --database URL]
 
 Writes what \`countersign backup\` writes. \`countersign import --from-data DIR --database URL\` moves without a file in between.
+
+  --out FILE|-    what is written, or - for standard output; a file that is there is never written over
+  --key-file FILE the key it is encrypted with; or COUNTERSIGN_BACKUP_KEY holds the key itself (\`countersign backup --new-key FILE\` makes one)
+  --plain         write it readable by anybody
 ${AT_REST_USAGE}`,
   run: (args, io) => backup('export', args, io),
 }

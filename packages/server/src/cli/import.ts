@@ -9,7 +9,7 @@ import { databaseOf, refuseMissing } from './at_rest.ts'
 import { dumpToFile, report, restoreFrom, withSql } from './backup_file.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
-import { RESTORE_OPTIONS, RESTORE_USAGE, restore } from './restore.ts'
+import { RESTORE_OPTIONS, restore, restoreUsage } from './restore.ts'
 
 export const command: Command = {
   summary: 'move all state between SQLite and PostgreSQL',
@@ -21,7 +21,7 @@ Stop every server on both first: what the old one still writes does not come alo
   --from-data DIR      folder of the database file to move
   --from-database URL  the PostgreSQL database to move
   --in FILE            what \`countersign export\` wrote
-${RESTORE_USAGE}`,
+${restoreUsage(21)}`,
   async run(args, io) {
     const {
       in: file,

@@ -1,9 +1,9 @@
 // countersign restore: a backup into an empty database, all of it or nothing, compared row by row afterwards.
 import { resolve } from 'node:path'
-import { AT_REST_OPTIONS, AT_REST_USAGE, databaseOf } from './at_rest.ts'
+import { AT_REST_OPTIONS, databaseOf, placesUsage } from './at_rest.ts'
 import type { RestoreChoice } from './backup_file.ts'
 import { report, restoreFrom, verifyFile, withSql } from './backup_file.ts'
-import { KEY_OPTIONS, readBackupKey } from './backup_key.ts'
+import { KEY_OPTIONS, READING, readBackupKey } from './backup_key.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
 
@@ -15,11 +15,16 @@ export const RESTORE_OPTIONS = {
   'revoke-refresh': { type: 'boolean' },
 } as const
 
-export const RESTORE_USAGE = `  --key-file FILE   the key it was encrypted with; or COUNTERSIGN_BACKUP_KEY holds the key itself
-  --plain           the backup is not encrypted, and is to be used all the same
-  --replace         put it in the place of what the database holds; else a database that is not empty is refused
-  --revoke-refresh  revoke every refresh token: one that was used after the backup was taken would be good again
-${AT_REST_USAGE}`
+/** For `--help`, below the command's own. @param width of the column of options */
+export function restoreUsage(width: number): string {
+  const options = [
+    ['--key-file FILE', 'the key it was encrypted with; or COUNTERSIGN_BACKUP_KEY holds the key itself'],
+    ['--plain', 'the backup is not encrypted, and is to be used all the same'],
+    ['--replace', 'put it in the place of what the database holds; else a database that is not empty is refused'],
+    ['--revoke-refresh', 'revoke every refresh token: one that was used after the backup was taken would be good again'],
+  ] as const
+  return `${options.map(([option, says]) => `  ${option.padEnd(width)}${says}\n`).join('')}${placesUsage(width)}`
+}
 
 export const command: Command = {
   summary: 'put a backup into an empty database, or only verify it',
@@ -30,12 +35,12 @@ Stop every server on the database first. All of the backup is stored, or nothing
 
   --in FILE         the backup
   --verify          read the file to its end, check every byte of it, print what is in it; touch no database
-${RESTORE_USAGE}`,
+${restoreUsage(18)}`,
   async run(args, io) {
     const { in: file, verify = false, ...rest } = readOptions('restore', args, { ...RESTORE_OPTIONS, verify: { type: 'boolean' } })
     if (file === undefined) throw new UsageError('It is not said which backup: name it with --in FILE.')
     if (verify) {
-      io.out(report(verifyFile(resolve(file), await readBackupKey(rest, io), io)))
+      io.out(report(verifyFile(resolve(file), await readBackupKey(rest, io, READING), io)))
       io.out('The backup is whole and says the truth about itself.\n')
       return 0
     }
@@ -48,7 +53,7 @@ export async function restore(
   { replace = false, 'revoke-refresh': revokeRefresh = false, ...rest }: Omit<ReturnType<typeof optionsOf>, 'in'>,
   io: Io,
 ): Promise<number> {
-  const key = await readBackupKey(rest, io)
+  const key = await readBackupKey(rest, io, READING)
   const choice: RestoreChoice = { replace, revokeRefresh }
   const summary = await withSql(await databaseOf(rest, io), (sql) => restoreFrom(sql, resolve(file), key, choice, io))
   io.out(report(summary))

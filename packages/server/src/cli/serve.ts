@@ -3,17 +3,18 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LoadedConfiguration } from '../config/config.ts'
+import type { LoadedConfiguration, Progress } from '../config/config.ts'
 import { loadConfiguration } from '../config/config.ts'
 import type { Flags } from '../config/listen.ts'
 import type { Configuration } from '../model/configuration.ts'
-import type { RunningServer } from '../server/compose.ts'
+import type { RunningServer, ServeOptions } from '../server/compose.ts'
 import { WORKER_VARIABLES, workFor } from '../server/workers_link.ts'
 import { banner } from './banner.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
 import { superviseWorkers } from './serve_workers.ts'
 import { explained } from './start_error.ts'
+import { startProgress } from './start_progress.ts'
 import { stopSignal } from './stop_signal.ts'
 import { version } from './version.ts'
 
@@ -99,13 +100,16 @@ function readSwitch(name: string, value: string | undefined): boolean {
 
 async function serve(choice: Choice, upstream: string | undefined, io: Io): Promise<number> {
   const { demo } = choice
-  const loaded = await load(choice, upstream, io)
+  const progress = startProgress(io.err, () => performance.now())
+  let loaded: LoadedConfiguration | undefined = await load(choice, upstream, io, progress)
   for (const warning of loaded.warnings) io.err(`warning: ${warning}\n`)
   const stop = stopSignal(process)
   const say = (configuration: Configuration, managementUrl: string): void =>
     io.out(banner({ version: version(), demo, configuration, managementUrl, colour: hasColour(io) }))
   if (loaded.configuration.listen.workers > 1) return await superviseWorkers(loaded, { upstream, stop, say, io })
-  const server = await start(loaded)
+  const server = await start(loaded, { progress })
+  // The store has the clients now. Held here, those of a large configuration would stay in memory to the end.
+  loaded = undefined
   say(server.configuration, server.managementUrl)
   await stop
   return await drained(server, io)
@@ -113,7 +117,9 @@ async function serve(choice: Choice, upstream: string | undefined, io: Io): Prom
 
 /** One of several processes that share the listener. Its supervisor prints and decides when it ends. */
 async function work(choice: Choice, io: Io): Promise<number> {
-  const server = await start(await load(choice, variable(io.env, WORKER_VARIABLES.upstream), io), true)
+  const progress = startProgress(io.err, () => performance.now())
+  const loaded = await load(choice, variable(io.env, WORKER_VARIABLES.upstream), io, progress)
+  const server = await start(loaded, { withoutManagement: true, progress })
   await workFor(process, server)
   const code = await drained(server, io)
   // The channel to the supervisor keeps the process alive otherwise.
@@ -125,9 +131,9 @@ function workerPort({ env }: Io): string | undefined {
   return process.send === undefined ? undefined : variable(env, WORKER_VARIABLES.port)
 }
 
-function load({ file, flags }: Choice, upstream: string | undefined, io: Io): Promise<LoadedConfiguration> {
+function load({ file, flags }: Choice, upstream: string | undefined, io: Io, progress: Progress): Promise<LoadedConfiguration> {
   const demo = upstream === undefined ? undefined : { upstream, issuers: demoIssuers(io) }
-  return loadConfiguration({ file, demo, flags, env: io.env })
+  return loadConfiguration({ file, demo, flags, env: io.env, progress })
 }
 
 async function drained(server: RunningServer, io: Io): Promise<number> {
@@ -148,10 +154,10 @@ function hasColour({ env }: Io): boolean {
   return process.stdout.isTTY && !env['NO_COLOR']
 }
 
-async function start(loaded: LoadedConfiguration, withoutManagement = false) {
+async function start(loaded: LoadedConfiguration, options: Pick<ServeOptions, 'withoutManagement' | 'progress'>) {
   const { startServer } = await import('../server/compose.ts')
   try {
-    return await startServer(loaded.configuration, { atPorts: loaded.atPorts, withoutManagement })
+    return await startServer(loaded.configuration, { ...options, atPorts: loaded.atPorts })
   } catch (error) {
     throw explained(error, loaded.configuration.listen)
   }

@@ -25,10 +25,11 @@ export async function resolveApis(
   findings: Findings,
 ): Promise<Api[]> {
   const apis: Api[] = []
+  const known: KnownRealms = { setups: new Map(setups.map((one) => [one.realm.id, one])), ids: realms.map((one) => one.id) }
   for (const [index, input] of inputs.entries()) {
     const path = `apis[${index}]`
     const forwardAuth = await resolveForwardAuth(input, path, source, findings)
-    apis.push({ ...resolveApi(input, path, setups, realms, findings), forwardAuth })
+    apis.push({ ...resolveApi(input, path, known, findings), forwardAuth })
   }
   const place = (member: string) => (api: Api, index: number) => ({
     path: `apis[${index}].${member}`,
@@ -49,16 +50,15 @@ export function checkHosts(realms: readonly RealmInput[], apis: readonly ApiInpu
   findTwice(mistakes, places('apis', apis), 'a host name leads to one API')
 }
 
-function resolveApi(
-  input: ApiInput,
-  path: string,
-  setups: readonly RealmSetup[],
-  realms: readonly RealmInput[],
-  { mistakes, warnings }: Findings,
-): Omit<Api, 'forwardAuth'> {
-  const setup = setups.find((one) => one.realm.id === input.realm)
-  const ids = realms.map((one) => one.id)
-  named([input.realm], `${path}.realm`, ids, 'is none of the realms', mistakes, false)
+interface KnownRealms {
+  /** By id, those that could be resolved. */
+  readonly setups: ReadonlyMap<string, RealmSetup>
+  readonly ids: readonly string[]
+}
+
+function resolveApi(input: ApiInput, path: string, known: KnownRealms, { mistakes, warnings }: Findings): Omit<Api, 'forwardAuth'> {
+  const setup = known.setups.get(input.realm)
+  if (!setup) named([input.realm], `${path}.realm`, known.ids, 'is none of the realms', mistakes, false)
   const prefix = input.prefix ?? `/apis/${input.id}`
   if (/^\/realms(?:\/|$)/.test(prefix))
     mistakes.push({ path: `${path}.prefix`, message: 'must not begin with /realms, where the realms answer' })
@@ -128,6 +128,8 @@ function checkScopes(input: ApiInput, path: string, { realm }: RealmSetup, mista
 
 /** A route that costs more than a rate gives at once is closed to whoever has that rate. */
 function checkCosts({ routes = [] }: ApiInput, path: string, { realm, clients }: RealmSetup, warnings: Findings['warnings']): void {
+  // A rate gives one at least: most APIs need no look at all the clients.
+  if (routes.every(({ cost = 1 }) => cost <= 1)) return
   const owned = [...clients.map((one) => ({ plan: one.plan, name: `client '${one.clientId}'` })), { plan: realm.plan, name: 'realm' }]
   const rates = owned.flatMap(({ plan, name }) =>
     plan?.requests?.mode === 'enforce' ? plan.requests.rates.map(({ burst }) => ({ burst, name })) : [],

@@ -38,7 +38,11 @@ export interface LoadOptions {
   readonly demo?: DemoOptions | undefined
   readonly flags?: Flags
   readonly env?: Environment
+  readonly progress?: Progress
 }
+
+/** Told how far it is: `done` of `all` of what is named, in a few words. Called often. */
+export type Progress = (what: string, done: number, all: number) => void
 
 export interface LoadedConfiguration {
   readonly configuration: Configuration
@@ -64,7 +68,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
   const telemetry = resolveTelemetry(input, env, findings)
   const source: SecretSource = { env, folder, demo: demo !== undefined }
   const masterKey = input.masterKey === undefined ? null : await readMasterKey(input.masterKey, source, findings)
-  const setups = await resolveRealms(input, { ...source, masterKey }, findings)
+  const setups = await resolveRealms(input, { ...source, masterKey }, findings, options.progress)
   const apis = await resolveApis(input.apis ?? [], setups, input.realms, source, findings)
   checkHosts(input.realms, input.apis ?? [], findings)
   if (database.kind !== 'memory' && input.masterKey === undefined && !demo) {
@@ -75,12 +79,15 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
     })
   }
 
+  const audit = { tokens: input.audit?.tokens ?? database.kind !== 'memory', keepSeconds: lifetime(input.audit?.keep ?? KEEP_AUDIT) }
+  const guardsTrust = resolveGuardsTrust(input)
+  // It must not hold on to the input, which may be large.
   const at = (publicUrl: string, port: number, managementPort: number): Configuration => ({
     listen: { ...listening.listen, port, managementPort, publicUrl, workers },
     database,
     masterKey: masterKey ?? null,
-    audit: { tokens: input.audit?.tokens ?? database.kind !== 'memory', keepSeconds: lifetime(input.audit?.keep ?? KEEP_AUDIT) },
-    guardsTrust: resolveGuardsTrust(input),
+    audit,
+    guardsTrust,
     telemetry,
     realms: setups.map((setup) => withIssuer(setup, publicUrl)),
     apis,
@@ -105,11 +112,12 @@ async function readInput({ file, input, demo }: LoadOptions): Promise<ConfigInpu
 }
 
 /** Realms whose dialects are mistaken are left out: the mistake is noted, and nothing more can be said of them. */
-async function resolveRealms(input: ConfigInput, source: SealingSource, findings: Findings): Promise<RealmSetup[]> {
+async function resolveRealms(input: ConfigInput, source: SealingSource, findings: Findings, progress?: Progress): Promise<RealmSetup[]> {
   const setups: RealmSetup[] = []
   for (const [index, realm] of input.realms.entries()) {
     const setup = await resolveRealm(realm, `realms[${index}]`, source, findings)
     if (setup) setups.push(setup)
+    progress?.('realms of the configuration are read', index + 1, input.realms.length)
   }
   findTwice(
     findings.mistakes,

@@ -1,8 +1,8 @@
 // Whether the dialects of one realm can stand side by side: one path, one meaning.
 import { isDeepStrictEqual } from 'node:util'
-import { compile } from '@countersign/protocol/dialect/compile'
 import type { Dialect, EndpointName } from '@countersign/protocol/dialect/dialect'
 import { ENDPOINT_NAMES } from '@countersign/protocol/dialect/dialect'
+import { endpointPaths } from '@countersign/protocol/dialect/paths'
 import type { Problem } from '@countersign/protocol/dialect/shape'
 import { GUARD_PATHS } from '../issue/endpoints/guard_metadata.ts'
 
@@ -10,10 +10,11 @@ import { GUARD_PATHS } from '../issue/endpoints/guard_metadata.ts'
 export function dialectCollisions(dialects: readonly Dialect[], realmId: string, path: string): Problem[] {
   // At the realm's own hosts first: what collides there does so under the prefix too, and is told once.
   const problems = new Map<string, Problem>()
+  const own = ownPaths(realmId)
   for (const rooted of [true, false]) {
     const claimed = new Map<string, Claim>()
     for (const claim of dialects.flatMap((dialect) => claims(dialect, realmId, rooted))) {
-      const use = ownPaths(realmId).get(claim.path)
+      const use = own.get(claim.path)
       if (use !== undefined) problems.set(claim.path, { path, message: taken(claim, use) })
       const other = claimed.get(claim.path)
       if (!other) claimed.set(claim.path, claim)
@@ -44,8 +45,9 @@ interface Claim {
 }
 
 function claims(dialect: Dialect, realmId: string, rooted: boolean): Claim[] {
-  const compiled = compile(dialect)
-  return ENDPOINT_NAMES.flatMap((endpoint) => compiled.paths(endpoint, realmId, rooted).map((path) => ({ path, endpoint, dialect })))
+  return ENDPOINT_NAMES.flatMap((endpoint) =>
+    endpointPaths(dialect, endpoint, realmId, rooted).map((path) => ({ path, endpoint, dialect })),
+  )
 }
 
 function differ(one: Claim, other: Claim): boolean {

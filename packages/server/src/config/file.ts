@@ -7,7 +7,7 @@ import { ConfigError } from './error.ts'
 import { whyUnreadable } from './secret.ts'
 
 const MODULES = ['.ts', '.mts', '.js', '.mjs']
-const MAX_BYTES = 16 * 1024 * 1024
+const MAX_BYTES = 64 * 1024 * 1024
 
 /** @throws ConfigError in one line */
 export async function readConfigFile(name: string): Promise<unknown> {
@@ -33,7 +33,7 @@ async function readText(file: string): Promise<string> {
 
 function readJson(text: string, file: string): unknown {
   try {
-    return parseStrictJson(text.replace(/^\uFEFF/, ''), { maxDepth: 32, maxMembers: 1_000_000 })
+    return parseStrictJson(text.replace(/^\uFEFF/, ''), { maxDepth: 32, maxMembers: 5_000_000 })
   } catch (error) {
     if (!(error instanceof StrictJsonError)) throw error
     throw new ConfigError([`The configuration file ${file} cannot be read${placeOfMistake(text)}: ${lowerFirst(error.message)}`])

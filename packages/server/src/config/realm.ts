@@ -1,7 +1,7 @@
 // One realm with everything in it, from the operator's words to the model. Checks between realms are config.ts's and api.ts's.
 import { createHash } from 'node:crypto'
 import type { Dialect, DialectDocument } from '@countersign/protocol/dialect/dialect'
-import { DialectError, resolveDialect } from '@countersign/protocol/dialect/resolve'
+import { BUILTIN_DIALECTS, DialectError, resolveDialect } from '@countersign/protocol/dialect/resolve'
 import type { AlgorithmName } from '@countersign/protocol/jose/algorithm'
 import { ALGORITHMS, algorithmOf } from '@countersign/protocol/jose/algorithm'
 import type { GrantType } from '@countersign/protocol/oauth/grant_type'
@@ -82,7 +82,10 @@ function resolveDialects(input: RealmInput, path: string, { mistakes }: Findings
   const documents = input.dialects ?? ['standard']
   for (const [index, document] of documents.entries()) {
     const dialect = resolveOne(document, `${path}.dialects[${index}]`, mistakes)
-    if (dialect) dialects.push(input.verbatim === undefined ? dialect : { ...dialect, verbatim: input.verbatim })
+    if (dialect)
+      dialects.push(
+        input.verbatim === undefined || input.verbatim === dialect.verbatim ? dialect : { ...dialect, verbatim: input.verbatim },
+      )
   }
   findTwice(
     mistakes,
@@ -95,7 +98,8 @@ function resolveDialects(input: RealmInput, path: string, { mistakes }: Findings
 
 function resolveOne(document: string | DialectDocument, path: string, mistakes: Findings['mistakes']): Dialect | undefined {
   try {
-    return resolveDialect(document)
+    // Those are checked where they are written, not again for each realm.
+    return (typeof document === 'string' ? BUILTIN_DIALECTS.get(document) : undefined) ?? resolveDialect(document)
   } catch (error) {
     if (!(error instanceof DialectError)) throw error
     for (const one of error.problems) {

@@ -7,7 +7,7 @@ import { lifetime } from './lifetime.ts'
 import type { ListenSource } from './listen.ts'
 
 /** More than any machine has use for. */
-export const MOST_WORKERS = 128
+const MOST_WORKERS = 128
 
 /** 1: the process that was started does the work itself. */
 export function resolveWorkers(

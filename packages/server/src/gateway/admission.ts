@@ -23,6 +23,8 @@ import {
   rateLimitFields,
   volumeExceeded,
 } from './client_usage.ts'
+import type { Knowledge } from './judge_anew.ts'
+import { judgeAnew } from './judge_anew.ts'
 import type { Observations } from './observations.ts'
 import type { Accounts, Closed, Entry } from './request_limits.ts'
 import { createAccounts, enter, leave, look, undo } from './request_limits.ts'
@@ -43,7 +45,7 @@ export interface AdmissionOptions {
     readonly directory: Pick<Names, 'client'>
     readonly store: { readonly metering: Pick<Metering, 'admit'> }
     readonly ledger: Pick<Ledger, 'used'>
-  }
+  } & Knowledge
   readonly api: Pick<Api, 'id'>
   readonly usage: RealmUsage
   readonly observations: Pick<Observations, 'note'>
@@ -133,6 +135,8 @@ async function charge(options: AdmissionOptions, request: AdmissionRequest, one:
   const admission = admissionOf(options, request, one)
   let outcome: AdmissionOutcome
   try {
+    const judgedAnew = plan.withoutLedger === 'deny' ? judgeAnew(context, request.principal) : undefined
+    if (judgedAnew) await judgedAnew
     outcome = await context.store.metering.admit(admission)
   } catch (error) {
     if (plan.withoutLedger === 'allow' && error instanceof StoreUnavailable) {

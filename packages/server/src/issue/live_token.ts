@@ -10,6 +10,9 @@ export type LiveToken =
   | { readonly kind: 'access_token'; readonly clientId: string; readonly claims: Readonly<Record<string, unknown>> }
   | { readonly kind: 'refresh_token'; readonly clientId: string; readonly found: FoundRefreshToken }
 
+/** Another node issued it a moment ago, and its clock is ahead of this one's: seconds that they may be apart (FAPI 2.0 section 5.3.2.1). */
+export const CLOCK_LEAD = 10
+
 /** The token if it is this realm's and alive: not expired, not revoked, not used up. */
 export async function findLiveToken(context: RealmContext, text: string): Promise<LiveToken | undefined> {
   return (await findAccessToken(context, text)) ?? findRefreshToken(context, text)
@@ -17,17 +20,23 @@ export async function findLiveToken(context: RealmContext, text: string): Promis
 
 /**
  * The token if giving it back ends anything: like `findLiveToken`, but a refresh token that is used up counts while its family lives.
- * Whoever never got the answer to his last refresh has no other to give back.
+ * Whoever never got the answer to his last refresh has no other to give back. An access token counts until it has ended by everybody's clock.
  */
 export async function findRevocableToken(context: RealmContext, text: string): Promise<LiveToken | undefined> {
-  const access = await findAccessToken(context, text)
+  const access = await findAccessToken(context, text, CLOCK_LEAD)
   if (access) return access
   const found = await context.store.refreshTokens.find(context.realm.id, secretHash(text))
   return found?.revokedAt === null ? { kind: 'refresh_token', clientId: found.family.clientId, found } : undefined
 }
 
-export async function findAccessToken(context: RealmContext, text: string): Promise<(LiveToken & { kind: 'access_token' }) | undefined> {
-  const claims = text.split('.').length === 3 ? await readJwtClaims(context, text) : await readOpaqueClaims(context, text)
+/** @param afterEnd seconds after its end in which it still counts */
+export async function findAccessToken(
+  context: RealmContext,
+  text: string,
+  afterEnd = 0,
+): Promise<(LiveToken & { kind: 'access_token' }) | undefined> {
+  const claims =
+    text.split('.').length === 3 ? await readJwtClaims(context, text, afterEnd) : await readOpaqueClaims(context, text, afterEnd)
   const clientId = claims && clientOf(claims)
   if (!claims || clientId === undefined) return undefined
   // A token that another process revoked a second ago is not called alive because nobody could be asked.
@@ -50,12 +59,20 @@ async function findRefreshToken(context: RealmContext, text: string): Promise<Li
 }
 
 /** Claims of an opaque access token of this realm that has not expired. Whether it is revoked is not asked here. */
-export async function readOpaqueClaims(context: RealmContext, text: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+export async function readOpaqueClaims(
+  context: RealmContext,
+  text: string,
+  afterEnd = 0,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
   const token = await context.store.accessTokens.findOpaque(context.realm.id, secretHash(text))
-  return token && context.now() < token.expiresAt ? token.claims : undefined
+  return token && context.now() < token.expiresAt + afterEnd ? token.claims : undefined
 }
 
-async function readJwtClaims(context: RealmContext, text: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+async function readJwtClaims(
+  context: RealmContext,
+  text: string,
+  afterEnd: number,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
   const { realm, dialects, keys } = context
   // Each family has its own typ and its own constant claims: a token must satisfy one family whole.
   for (const dialect of dialects) {
@@ -68,6 +85,8 @@ async function readJwtClaims(context: RealmContext, text: string): Promise<Reado
           typ: [dialect.claims.typ],
           requiredClaims: dialect.claims.requiredClaims,
           now: context.now(),
+          clockTolerance: afterEnd,
+          clockLead: CLOCK_LEAD,
         },
         keys,
       )

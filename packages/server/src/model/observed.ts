@@ -3,7 +3,7 @@
 import type { Observation, ObservedLine, UsageKey } from './metering.ts'
 
 export interface ObservedSums {
-  add(observation: Observation): void
+  readonly add: (observation: Observation) => void
   /** Adds lines that were taken and could not be written. */
   putBack(lines: readonly ObservedLine[]): void
   /** All lines since the last call. */
@@ -16,7 +16,7 @@ export const createObservedSums = (): ObservedSums => {
 
   const lineOf = (key: UsageKey, hour: number): Sum => {
     // Most often one client's requests come in a row: a name need not be made for each.
-    if (last !== undefined && last.hour === hour && isSameKey(last.key, key)) return last
+    if (last?.hour === hour && isSameKey(last.key, key)) return last
     const name = nameOf(key, hour)
     last = lines.get(name)
     if (last === undefined) {

@@ -87,6 +87,8 @@ export interface ApiKeyStore {
   findByHash(realmId: string, hash: string): Promise<ApiKey | undefined>
   /** Keys of one client, by id. */
   list(realmId: string, clientId: string): Promise<ApiKey[]>
+  /** Up to `limit` keys of the realm with an id after `after` (exclusive; '' for the first page), by id. */
+  listOfRealm(realmId: string, after: string, limit: number): Promise<ApiKey[]>
   /** Inserts or replaces. A key that was given an end by `end` or `rotate` ends no later, whatever `key` says. */
   put(key: ApiKey, act: Act): Promise<void>
   remove(realmId: string, id: string, act: Act): Promise<void>
@@ -106,6 +108,8 @@ export interface ApiKeyStore {
 export interface SigningKeyStore {
   /** The realm's keys, oldest first. */
   list(realmId: string): Promise<SigningKey[]>
+  /** For each realm that has keys a text that is another one once its keys have changed. One query for all realms. */
+  marks(): Promise<ReadonlyMap<string, string>>
   /**
    * Stores the key unless the realm already has one of that algorithm that is not retired; true if it was stored.
    * Of several processes that start at once exactly one gets true.

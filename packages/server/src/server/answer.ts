@@ -4,7 +4,7 @@ import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
 import { ServerResponse } from 'node:http'
 import type { RequestAccount } from '../issue/context.ts'
 
-export const REQUEST_ID_HEADER = 'x-request-id'
+const REQUEST_ID_HEADER = 'x-request-id'
 
 type Fields = OutgoingHttpHeaders | OutgoingHttpHeader[]
 

@@ -3,103 +3,148 @@
 // docs/decisions/0007.
 import { isDeepStrictEqual } from 'node:util'
 import { idOf } from '../config/client_auth.ts'
+import type { Progress } from '../config/config.ts'
 import { endTokens } from '../issue/client_tokens.ts'
 import type { ApiKey } from '../model/api_key.ts'
 import type { Act } from '../model/audit.ts'
 import type { Client, ClientSecret } from '../model/client.ts'
 import type { RealmSetup } from '../model/configuration.ts'
+import type { Realm } from '../model/realm.ts'
 import type { Store } from '../model/store.ts'
+import type { User } from '../model/user.ts'
+import { eachTogether } from './together.ts'
 
+/** Rows read at once. */
 const PAGE = 500
+/** Changes of one realm asked for at once. */
+const CHANGES = 500
 
 /**
- * One transaction a noun, none for what is there already, so that a start without a change writes nothing.
+ * One transaction a noun, none for what is there already, so that a start without a change writes nothing. What is there is read in pages,
+ * since one client after another would take as many round trips.
  * @returns a sentence for the operator for each configured secret and API key that a command gave an end
  */
 export async function applyConfiguration(
   store: Pick<Store, 'realms' | 'clients' | 'users' | 'apiKeys' | 'accessTokens'>,
   setups: readonly RealmSetup[],
   act: Act,
+  progress?: Progress,
 ): Promise<string[]> {
-  const sentences = await Promise.all(setups.map((setup) => applyRealm(store, setup, act)))
+  const stored = new Map((await store.realms.list()).map((realm) => [realm.id, realm]))
+  const sentences: string[][] = setups.map(() => [])
+  let done = 0
+  await eachTogether(setups, async (setup, index) => {
+    sentences[index] = await applyRealm(store, setup, stored.get(setup.realm.id), act)
+    progress?.('realms are compared with the database', ++done, setups.length)
+  })
   return sentences.flat()
 }
 
 type Configured = Parameters<typeof applyConfiguration>[0]
 
-async function applyRealm(store: Configured, { realm, clients, users, apiKeys }: RealmSetup, act: Act): Promise<string[]> {
-  const { id } = realm
-  if (!isDeepStrictEqual(await store.realms.find(id), realm)) await store.realms.put(realm, act)
-  const clientIds = new Set(clients.map((one) => one.clientId))
-  const usernames = new Set(users.map((one) => one.username))
-  await Promise.all([
-    removeOthers(
-      (after) => store.clients.list(id, after, PAGE),
-      (client) => client.clientId,
-      (client) => client.origin === 'command' || clientIds.has(client.clientId),
-      async (client) => {
-        // First, so that a start cut off in between does both at the next one.
-        await endTokens(store, client, act)
-        await store.clients.remove(id, client.clientId, act)
-      },
-    ),
-    removeOthers(
-      (after) => store.users.list(id, after, PAGE),
-      (user) => user.username,
-      (user) => usernames.has(user.username),
-      (user) => store.users.remove(id, user.id, act),
-    ),
-  ])
-  const sentences = await Promise.all(clients.map((client) => applyClient(store, client, apiKeys, act)))
-  await Promise.all(
-    users.map(async (user) => {
-      if (!isDeepStrictEqual(await store.users.find(id, user.id), user)) await store.users.put(user, act)
-    }),
-  )
-  const ofKeys = await Promise.all(apiKeys.map((key) => applyApiKey(store, key, act)))
-  return [...sentences, ...ofKeys].flat()
+async function applyRealm(store: Configured, setup: RealmSetup, stored: Realm | undefined, act: Act): Promise<string[]> {
+  const { realm, clients, users, apiKeys } = setup
+  if (!isDeepStrictEqual(stored, realm)) await store.realms.put(realm, act)
+  const [ofClients] = await Promise.all([applyClients(store, realm.id, clients, act), applyUsers(store, realm.id, users, act)])
+  // Behind the clients that they belong to.
+  return [...ofClients, ...(await applyApiKeys(store, setup, apiKeys, act))]
 }
 
-/** @param list one page of the realm's nouns after a name, by name. */
-async function removeOthers<Noun>(
-  list: (after: string) => Promise<Noun[]>,
-  nameOf: (noun: Noun) => string,
-  stays: (noun: Noun) => boolean,
-  remove: (noun: Noun) => Promise<void>,
-): Promise<void> {
-  let after = ''
-  let page: Noun[]
-  do {
-    page = await list(after)
-    await Promise.all(page.filter((noun) => !stays(noun)).map(remove))
-    after = page.map(nameOf).at(-1) ?? ''
-  } while (page.length === PAGE)
+async function applyClients(store: Configured, realmId: string, configured: readonly Client[], act: Act): Promise<string[]> {
+  const missing = new Map(configured.map((one) => [one.clientId, one]))
+  const sentences: string[] = []
+  for await (const page of pages((after) => store.clients.list(realmId, after, PAGE), clientIdOf)) {
+    const changes = page.flatMap((stored) => {
+      const client = missing.get(stored.clientId)
+      if (!client) return stored.origin === 'command' ? [] : [removeClient(store, stored, act)]
+      missing.delete(stored.clientId)
+      return [applyClient(store, client, stored, act).then((found) => void sentences.push(...found))]
+    })
+    await Promise.all(changes)
+  }
+  for (const some of portions([...missing.values()])) await Promise.all(some.map((client) => applyClient(store, client, undefined, act)))
+  return sentences
 }
 
-/** Its API keys that are configured no more go too; those of clients that a command made are left alone, and those that a command made. */
-async function applyClient(store: Configured, configured: Client, apiKeys: readonly ApiKey[], act: Act): Promise<string[]> {
-  const { realmId, clientId } = configured
-  const stored = await store.clients.find(realmId, clientId)
+const clientIdOf = ({ clientId }: Client): string => clientId
+
+async function removeClient(store: Configured, client: Client, act: Act): Promise<void> {
+  // First, so that a start cut off in between does both at the next one.
+  await endTokens(store, client, act)
+  await store.clients.remove(client.realmId, client.clientId, act)
+}
+
+async function applyClient(store: Configured, configured: Client, stored: Client | undefined, act: Act): Promise<string[]> {
   const secrets = configured.secrets.map((secret) => asStored(secret, stored?.secrets ?? [], act.at))
   const client = { ...configured, secrets: [...secrets, ...surviving(configured.secrets, stored?.secrets ?? [])] }
   if (!isDeepStrictEqual(stored, client)) await store.clients.put(client, act)
-  const hashes = new Set(apiKeys.map((key) => key.hash))
-  for (const key of await store.apiKeys.list(realmId, clientId)) {
-    if (hashes.has(key.hash) || key.origin === 'command') continue
-    // What a command ended is a command's from now on, as with secrets: until it is forgotten no older configuration brings it back.
-    if (key.endedAt === null) await store.apiKeys.remove(realmId, key.id, act)
-    else await store.apiKeys.put({ ...key, origin: 'command' }, act)
-  }
   return secrets.flatMap((secret) => endedSentence('secret', secret, secret.expiresAt, client, act.at))
 }
 
-async function applyApiKey({ apiKeys }: Configured, configured: ApiKey, act: Act): Promise<string[]> {
-  const stored = await apiKeys.findByHash(configured.realmId, configured.hash)
+async function applyUsers(store: Configured, realmId: string, configured: readonly User[], act: Act): Promise<void> {
+  const usernames = new Set(configured.map((one) => one.username))
+  const known = new Map<string, User>()
+  for await (const page of pages(
+    (after) => store.users.list(realmId, after, PAGE),
+    (user) => user.username,
+  )) {
+    for (const user of page) if (usernames.has(user.username)) known.set(user.id, user)
+    const over = page.filter((user) => !usernames.has(user.username))
+    await Promise.all(over.map((user) => store.users.remove(realmId, user.id, act)))
+  }
+  const changed = configured.filter((user) => !isDeepStrictEqual(known.get(user.id), user))
+  for (const some of portions(changed)) await Promise.all(some.map((user) => store.users.put(user, act)))
+}
+
+/** Keys of configured clients that are configured no more go; those of clients that a command made are left alone, and those that a command made. */
+async function applyApiKeys(store: Configured, setup: RealmSetup, configured: readonly ApiKey[], act: Act): Promise<string[]> {
+  const realmId = setup.realm.id
+  const hashes = new Set(configured.map((key) => key.hash))
+  const clientIds = new Set(setup.clients.map(clientIdOf))
+  const known = new Map<string, ApiKey>()
+  for await (const page of pages(
+    (after) => store.apiKeys.listOfRealm(realmId, after, PAGE),
+    (key) => key.id,
+  )) {
+    for (const key of page) if (hashes.has(key.hash)) known.set(key.hash, key)
+    const over = page.filter((key) => !hashes.has(key.hash) && key.origin !== 'command' && clientIds.has(key.clientId))
+    await Promise.all(over.map((key) => dropApiKey(store, key, act)))
+  }
+  const sentences: string[] = []
+  for (const some of portions(configured)) {
+    const found = await Promise.all(some.map((key) => applyApiKey(store, key, known.get(key.hash), act)))
+    sentences.push(...found.flat())
+  }
+  return sentences
+}
+
+/** What a command ended is a command's from now on, as with secrets: until it is forgotten no older configuration brings it back. */
+async function dropApiKey({ apiKeys }: Configured, key: ApiKey, act: Act): Promise<void> {
+  if (key.endedAt === null) await apiKeys.remove(key.realmId, key.id, act)
+  else await apiKeys.put({ ...key, origin: 'command' }, act)
+}
+
+async function applyApiKey({ apiKeys }: Configured, configured: ApiKey, stored: ApiKey | undefined, act: Act): Promise<string[]> {
   const key = asStoredKey(configured, stored, act.at)
   // It is called otherwise now. Two keys of one hash there may not be.
   if (stored !== undefined && stored.id !== key.id) await apiKeys.remove(stored.realmId, stored.id, act)
   if (!isDeepStrictEqual(stored, key)) await apiKeys.put(key, act)
   return endedSentence('API key', key, key.endedAt, key, act.at)
+}
+
+/** @param list one page of the realm's nouns after a name, by name. */
+async function* pages<Noun>(list: (after: string) => Promise<Noun[]>, nameOf: (noun: Noun) => string): AsyncGenerator<Noun[]> {
+  let after = ''
+  let page: Noun[]
+  do {
+    page = await list(after)
+    if (page.length > 0) yield page
+    after = page.map(nameOf).at(-1) ?? ''
+  } while (page.length === PAGE)
+}
+
+function* portions<Noun>(nouns: readonly Noun[]): Generator<readonly Noun[]> {
+  for (let start = 0; start < nouns.length; start += CHANGES) yield nouns.slice(start, start + CHANGES)
 }
 
 /** A configured key with what the store knows of it. Where the operator gave it no name it keeps the one it had, which stands in the key itself. */

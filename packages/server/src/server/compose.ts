@@ -1,7 +1,7 @@
 // The composition root: from a configuration to a running server, and back to nothing. What lower rooms use of clock and randomness is
 // handed in here.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { ConfigError } from '../config/error.ts'
+import type { Progress } from '../config/config.ts'
 import { originOf } from '../config/url.ts'
 import type { Upgrade } from '../gateway/exchange.ts'
 import type { ForwardAuth } from '../gateway/forward_auth.ts'
@@ -10,10 +10,7 @@ import type { Gateway } from '../gateway/gateway.ts'
 import { createGateway } from '../gateway/gateway.ts'
 import { createRefusalAudit } from '../gateway/refusal_audit.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
-import { checkSeals } from '../issue/keys/key_ring.ts'
-import { SealError } from '../issue/keys/seal.ts'
 import type { Configuration } from '../model/configuration.ts'
-import type { Store } from '../model/store.ts'
 import { sqlStore } from '../store/sql_store.ts'
 import { sqlLedger } from '../store/tables/ledger.ts'
 import type { ApiUsage } from './api_usage.ts'
@@ -23,6 +20,7 @@ import type { ClientAddress } from './client_address.ts'
 import { createClientAddress } from './client_address.ts'
 import type { Surroundings } from './issuance.ts'
 import { createIssuance, createNodeOf, milliseconds } from './issuance.ts'
+import { checkMasterKey, makeKeys } from './keys_at_start.ts'
 import { closeServer, listen, portOf } from './listening.ts'
 import type { Readiness } from './management.ts'
 import { createManagement } from './management.ts'
@@ -52,12 +50,15 @@ export interface ServeOptions extends Surroundings {
   readonly withoutManagement?: boolean
   /** The operator's log; default: one JSON line on stderr. */
   readonly report?: Report
+  /** Told how far the start is. */
+  readonly progress?: Progress
 }
 
 export interface RunningServer {
   /** Origins of the two listeners, as bound. */
   readonly publicUrl: string
   readonly managementUrl: string
+  /** Without clients, users and API keys, which the store has. */
   readonly configuration: Configuration
   /** What /metrics and /health/ready say, as data. */
   readonly metrics: () => MetricsSnapshot
@@ -65,9 +66,6 @@ export interface RunningServer {
   /** No new connections; answers in flight finish; what is not durable becomes so. */
   close(): Promise<void>
 }
-
-/** Keys of so few realms are made at start; those of more when they are first needed. */
-const KEYS_MADE_AT_START = 32
 
 /** @throws StoreUnavailable, ConfigError for a master key that does not fit, or the system's error for a port that cannot be had */
 export async function startServer(configuration: Configuration, options: ServeOptions): Promise<RunningServer> {
@@ -98,8 +96,10 @@ export async function startServer(configuration: Configuration, options: ServeOp
       listen(listener, host, port, options.withoutManagement === true && LISTENS_ALONE),
       options.withoutManagement ? undefined : listen(management, host, managementPort),
     ])
-    const settled = options.atPorts(portOf(listener), options.withoutManagement ? managementPort : portOf(management))
-    const ended = await applyConfiguration(store, settled.realms, { at: issuance.now(), by: 'configuration' })
+    const given = options.atPorts(portOf(listener), options.withoutManagement ? managementPort : portOf(management))
+    const ended = await applyConfiguration(store, given.realms, { at: issuance.now(), by: 'configuration' }, options.progress)
+    // From here on the store says who the clients are, and nothing else need hold on to them.
+    const settled = { ...given, realms: given.realms.map(({ realm }) => ({ realm, clients: [], users: [], apiKeys: [] })) }
     for (const sentence of ended) issuance.notice(sentence)
     await issuance.news.look()
     const { callerOf } = clientAddress
@@ -204,29 +204,6 @@ function takeForGateway(state: State, request: IncomingMessage, response: Server
   if (!route || state.table.find(host, path)) return false
   state.gateway.handle(route, request, response, upgrade)
   return true
-}
-
-/** Before anything listens: with the wrong key every token request would fail, and a healthy process would hide it. */
-async function checkMasterKey({ signingKeys }: Store, { realms, masterKey }: Configuration): Promise<void> {
-  try {
-    for (const { realm } of realms) await checkSeals({ store: signingKeys, realmId: realm.id, masterKey })
-  } catch (error) {
-    throw error instanceof SealError ? new ConfigError([error.message]) : error
-  }
-}
-
-/**
- * In the background, one after another: the first request of a realm waits for its key at most as long as making it takes,
- * and does not wait for the others' too.
- */
-async function makeKeys(contexts: readonly RealmContext[], report: Report): Promise<void> {
-  for (const { keys, realm } of contexts.slice(0, KEYS_MADE_AT_START)) {
-    try {
-      await keys.signer()
-    } catch (error) {
-      report(error, `the signing key of realm ${realm.id} cannot be had`)
-    }
-  }
 }
 
 function running(

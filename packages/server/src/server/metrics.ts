@@ -43,7 +43,7 @@ export interface MetricsSnapshot {
   readonly families: readonly FamilySnapshot[]
 }
 
-export type Labels = Readonly<Record<string, string>>
+type Labels = Readonly<Record<string, string>>
 
 export interface Metrics {
   /** The series of these labels, to be kept by whoever counts. */
@@ -59,7 +59,7 @@ export interface GaugeReading {
   readonly value: number
 }
 
-export interface GaugeOptions {
+interface GaugeOptions {
   readonly together?: Together
   /** `counter` for what the system counts itself. */
   readonly type?: 'gauge' | 'counter'

@@ -38,7 +38,8 @@ export function createMountTable(realms: readonly RealmContext[], apis: readonly
       mountAll(paths, context, new URL(context.realm.issuer).pathname.replace(/\/$/, ''), true)
     }
   }
-  for (const api of apis) mountResource(api, realms, anywhere, byHost)
+  const byId = new Map(realms.map((context) => [context.realm.id, context]))
+  for (const api of apis) mountResource(api, byId.get(api.realmId), anywhere, byHost)
   const at = (host: string, path: string): Mounted | undefined => byHost.get(host)?.get(path) ?? anywhere.get(path)
   return {
     find: (host, path) =>
@@ -80,11 +81,10 @@ const FOR_GUARDS: readonly (readonly [path: string, endpoint: Endpoint, name: st
 /** A realm's own endpoints stay: they were there first. */
 function mountResource(
   api: Api,
-  realms: readonly RealmContext[],
+  context: RealmContext | undefined,
   anywhere: Map<string, Mounted>,
   byHost: Map<string, Map<string, Mounted>>,
 ): void {
-  const context = realms.find(({ realm }) => realm.id === api.realmId)
   if (!context) return
   for (const place of resourcePlaces(api, context.realm)) {
     const paths = place.host === null ? anywhere : (byHost.get(place.host) ?? new Map<string, Mounted>())

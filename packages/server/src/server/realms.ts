@@ -3,7 +3,9 @@ import type { Guard } from '@countersign/guard'
 import { createGuard } from '@countersign/guard'
 import type { Denial } from '@countersign/guard/options'
 import type { RouteRule } from '@countersign/guard/policy'
+import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import { compile } from '@countersign/protocol/dialect/compile'
+import type { Dialect } from '@countersign/protocol/dialect/dialect'
 import type { Assertions } from '../gateway/assertion.ts'
 import { createAssertions } from '../gateway/assertion.ts'
 import type { GuardedApi } from '../gateway/gateway.ts'
@@ -11,7 +13,7 @@ import type { RefusedAt } from '../gateway/refusal_audit.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
 import { resourceMetadataUrl } from '../issue/endpoints/protected_resource.ts'
 import { createKeyRing } from '../issue/keys/key_ring.ts'
-import { readOpaqueClaims } from '../issue/live_token.ts'
+import { CLOCK_LEAD, readOpaqueClaims } from '../issue/live_token.ts'
 import type { Api } from '../model/api.ts'
 import type { Realm } from '../model/realm.ts'
 import { StoreUnavailable } from '../model/store.ts'
@@ -28,7 +30,18 @@ export function createRealmContext(issuance: Issuance, realm: Realm, masterKey: 
     now: issuance.now,
     catchUp: issuance.news.catchUp,
   })
-  return { ...issuance, realm, keys, dialects: realm.dialects.map(compile) }
+  return { ...issuance, realm, keys, dialects: realm.dialects.map(compileOnce) }
+}
+
+const COMPILED = new WeakMap<Dialect, CompiledDialect>()
+
+/** Realms that speak the same document share what is made of it. */
+function compileOnce(dialect: Dialect): CompiledDialect {
+  const known = COMPILED.get(dialect)
+  if (known) return known
+  const made = compile(dialect)
+  COMPILED.set(dialect, made)
+  return made
 }
 
 /** What the guards of all APIs tell, and to whom. */
@@ -63,6 +76,7 @@ function guardOf(api: Api, context: RealmContext, { usage, refused, report }: Gu
     dialects,
     keys,
     now,
+    clockLead: CLOCK_LEAD,
     apiKey: api.apiKey,
     apiKeys: { find: (hash) => directory.lastKnown.apiKey(realm.id, hash) },
     introspection: {

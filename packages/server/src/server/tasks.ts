@@ -1,13 +1,16 @@
 // What runs beside the requests: taking note of other processes' changes, writing behind, and what one node does for all while it leads:
 // rotating signing keys, and forgetting what has expired.
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Issuance, RealmContext } from '../issue/context.ts'
-import { rotateKeys } from '../issue/keys/rotation.ts'
+import type { Standing } from '../issue/keys/rotation.ts'
+import { rotateWhenDue } from '../issue/keys/rotation.ts'
 import type { Sight } from '../model/nodes.ts'
 import { StoreUnavailable } from '../model/store.ts'
 import type { ApiUsage } from './api_usage.ts'
 import type { Node } from './nodes.ts'
 import { BEAT_MS } from './nodes.ts'
 import type { Report } from './refusal.ts'
+import { eachTogether } from './together.ts'
 
 /** A change by another process is effective here within this time, a revocation too. */
 const REFRESH_MS = 500
@@ -74,16 +77,29 @@ function createSweep({ issuance, node, keepSeconds }: TaskOptions): () => Promis
 }
 
 /**
- * Keys are read again at each change of configuration; those that could not be read then are read at the next turn. A realm whose keys
- * cannot be opened holds up no other; a database that cannot be reached does.
+ * Keys are read again where they have changed, which one query tells of all realms; those that could not be read then are read at the next
+ * turn. A realm whose keys cannot be opened holds up no other; a database that cannot be reached does.
  */
 function createKeyReload(options: TaskOptions): (sight: Pick<Sight, 'revision'>) => Promise<void> {
+  const { signingKeys } = options.issuance.store
+  /** By realm, as its keys were when they were last read here. */
+  const known = new Map<string, string>()
   let loaded: number | undefined
   let isFailing = false
   return async ({ revision }) => {
     if (revision === loaded) return
-    const ended = await Promise.allSettled(options.contexts.map((context) => reload(context, options)))
-    const failures = ended.filter((one) => one.status === 'rejected').map(({ reason }): unknown => reason)
+    const marks = await signingKeys.marks()
+    const changed = options.contexts.filter(({ realm }) => marks.get(realm.id) !== known.get(realm.id))
+    const failures: unknown[] = []
+    await eachTogether(changed, async (context) => {
+      const { id } = context.realm
+      try {
+        await reload(context, options)
+        known.set(id, marks.get(id) ?? '')
+      } catch (error) {
+        failures.push(error)
+      }
+    })
     loaded = failures.length === 0 ? revision : undefined
     for (const error of failures) if (error instanceof StoreUnavailable) throw error
     if (failures.length > 0 && !isFailing) options.report(failures[0], 'changed signing keys cannot be read')
@@ -91,23 +107,52 @@ function createKeyReload(options: TaskOptions): (sight: Pick<Sight, 'revision'>)
   }
 }
 
-/** One realm after another, so that the work of a minute comes in small pieces; a realm that fails does not hold up the others. */
+/**
+ * One realm after another, so that the work of a minute comes in small pieces; a realm that fails does not hold up the others. A realm whose
+ * keys are as they were is not read again before the moment at which something can be due.
+ */
 function createRotation(options: TaskOptions): () => Promise<void> {
+  const { signingKeys } = options.issuance.store
   const failing = new Set<string>()
-  return async () => {
-    for (const context of options.contexts) {
-      // That one does it saves the others the work; that each key is made once is decided by the database.
-      if (!options.node.leads()) return
-      const { id } = context.realm
-      try {
-        if (await rotateKeys({ ...context, store: context.store.signingKeys })) await reload(context, options)
-        failing.delete(id)
-      } catch (error) {
-        if (!failing.has(id)) options.report(error, `the signing keys of realm ${id} cannot be rotated`)
-        failing.add(id)
-      }
+  const resting = new Map<string, Rest>()
+  const rotate = async (context: RealmContext, mark: string): Promise<void> => {
+    const { id } = context.realm
+    try {
+      const { changed, standing } = await rotateWhenDue({ ...context, store: signingKeys })
+      if (standing) resting.set(id, { ...standing, mark })
+      if (changed) await reload(context, options)
+      failing.delete(id)
+    } catch (error) {
+      if (!failing.has(id)) options.report(error, `the signing keys of realm ${id} cannot be rotated`)
+      failing.add(id)
     }
   }
+  return async () => {
+    if (!options.node.leads()) return
+    const marks = await signingKeys.marks()
+    let read = 0
+    for (const context of options.contexts) {
+      const mark = marks.get(context.realm.id)
+      // Without keys nothing is due: the first one is made when it is needed.
+      if (mark === undefined || rests(resting.get(context.realm.id), mark, context.now())) continue
+      // That one does it saves the others the work; that each key is made once is decided by the database.
+      if (!options.node.leads()) return
+      await rotate(context, mark)
+      // What a file is asked for is there at once: without a pause ten thousand realms would hold up every request.
+      if (++read % REALMS_A_TURN === 0) await turn()
+    }
+  }
+}
+
+const REALMS_A_TURN = 20
+
+/** A realm with nothing due, and the keys of which that is true. */
+interface Rest extends Standing {
+  readonly mark: string
+}
+
+function rests(rest: Rest | undefined, mark: string, now: number): boolean {
+  return rest?.mark === mark && rest.from <= now && now < rest.until
 }
 
 async function reload({ keys }: RealmContext, { onKeysChanged }: TaskOptions): Promise<void> {

@@ -85,6 +85,8 @@ export async function startWorkers({ count, args, env, notice }: WorkersOptions)
     const state: { startedAt: number | undefined } = { startedAt: undefined }
     alive.set(worker, state)
     worker.on('error', () => undefined)
+    // One for each question under way, and how many there are is the asker's choice.
+    worker.setMaxListeners(0)
     const gone = once(worker, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
     const started = new Promise<undefined>((resolve) => {
       worker.on('message', (message: FromWorker) => {

@@ -5,12 +5,13 @@ import { ledger } from './migrations/0002_ledger.ts'
 import { issuing } from './migrations/0003_issuing.ts'
 import { metering } from './migrations/0004_metering.ts'
 import { nodes } from './migrations/0005_nodes.ts'
+import { writeMarks } from './migrations/0006_write_marks.ts'
 import type { EngineTypes, Migration } from './migrations/migration.ts'
 import type { Query, Unit } from './sql.ts'
 import { query, statement } from './sql.ts'
 
 /** Its index + 1 is the version. Never edit one that was released: append. */
-const migrations: readonly Migration[] = [initial, ledger, issuing, metering, nodes]
+const migrations: readonly Migration[] = [initial, ledger, issuing, metering, nodes, writeMarks]
 
 /**
  * Versions that a program of an earlier one cannot work with. All others only add what the earlier leaves alone (tables, indexes, columns

@@ -40,7 +40,17 @@ export interface Seen {
   readonly probe?: boolean | undefined
 }
 
-export type Fault = 'node killed' | 'node paused' | 'database killed' | 'database frozen' | 'disk full' | 'path cut' | 'path held' | 'path slow' | 'clock set'
+export type Fault =
+  | 'node killed'
+  | 'worker killed'
+  | 'node paused'
+  | 'database killed'
+  | 'database frozen'
+  | 'disk full'
+  | 'path cut'
+  | 'path held'
+  | 'path slow'
+  | 'clock set'
 
 /** Something that was done to the system, from when to when. */
 export interface Disturbance {
@@ -93,4 +103,5 @@ export function meets({ sentAt, answeredAt, node }: Seen, disturbance: Disturban
   return isFelt && disturbance.from <= answeredAt && disturbance.to + afterMs >= sentAt
 }
 
-export const isNodeFault = ({ fault }: Disturbance): boolean => fault === 'node killed' || fault === 'node paused'
+export const isNodeFault = ({ fault }: Disturbance): boolean =>
+  fault === 'node killed' || fault === 'worker killed' || fault === 'node paused'

@@ -6,6 +6,8 @@ import { stopSignal } from '../../src/cli/stop_signal.ts'
 
 class Source extends EventEmitter {
   readonly exits: number[] = []
+  ppid = 100
+  env: Record<string, string> = {}
   exit(code: number): void {
     this.exits.push(code)
   }
@@ -40,4 +42,19 @@ test('a Ctrl-C that npm passes on a second time is the same key, a later one is 
   nowMs += 1000
   source.emit('SIGINT', 'SIGINT')
   assert.deepEqual(source.exits, [1])
+})
+
+test('under npm the end of the shell in between is a SIGTERM, and only there', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const [source, plain] = [new Source(), new Source()]
+  source.env = { npm_lifecycle_event: 'start' }
+  let plainStopped = false
+  void stopSignal(plain).then(() => (plainStopped = true))
+  const stop = stopSignal(source)
+  t.mock.timers.tick(10_000)
+  for (const one of [source, plain]) one.ppid = 1
+  t.mock.timers.tick(1000)
+  assert.equal(await stop, 'SIGTERM')
+  assert.equal(plainStopped, false)
+  assert.deepEqual(source.exits, [])
 })

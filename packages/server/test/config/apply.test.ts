@@ -236,3 +236,48 @@ test('a client that the configuration drops takes the tokens it had with it', as
   assert.deepEqual(ended, [['shop', 'client', 'till']])
   assert.deepEqual(await idsOf(store), ['desk'])
 })
+
+test('a large realm is compared in pages, not client by client, and a second start writes nothing', async (t) => {
+  const store = await open(t)
+  const many = Array.from({ length: 1201 }, (_, n) => ({ clientId: `client-${n}`, secrets: given('one') }))
+  await start(store, at(0), many)
+  const stays = await clientOf(store, 'client-7')
+  await store.clients.put({ ...stays, clientId: 'partner', origin: 'command' }, byCommand(1))
+  const asked = { find: 0, list: 0 }
+  const clients: Store['clients'] = {
+    ...store.clients,
+    find: (...of) => {
+      asked.find++
+      return store.clients.find(...of)
+    },
+    list: (...of) => {
+      asked.list++
+      return store.clients.list(...of)
+    },
+  }
+  const revision = await store.revision()
+  await start({ ...store, clients }, at(2), many)
+  assert.equal(await store.revision(), revision)
+  assert.deepEqual(asked, { find: 0, list: 3 })
+  await start(store, at(3), many.slice(0, 600))
+  const left = await store.clients.list('shop', '', 1000)
+  assert.equal(left.length, 601)
+  assert.equal(left.at(-1)?.clientId, 'partner')
+})
+
+test('realms by the hundred are all brought up to date, and the caller is told how far it is', async (t) => {
+  const store = await open(t)
+  const realms = Array.from({ length: 150 }, (_, n) => ({ id: `shop-${n}`, clients: [desk('one')] }))
+  const { configuration } = await loadConfiguration({ input: { realms } })
+  const told: number[] = []
+  await applyConfiguration(store, configuration.realms, at(0), (_what, done, all) => {
+    assert.equal(all, 150)
+    told.push(done)
+  })
+  assert.deepEqual(
+    told,
+    Array.from({ length: 150 }, (_, n) => n + 1),
+  )
+  assert.equal((await store.realms.list()).length, 150)
+  for (const id of ['shop-0', 'shop-149']) assert.equal((await store.clients.list(id, '', 10)).length, 1)
+})

@@ -24,6 +24,13 @@ refuseEach([
   ['a member of a client that is not known', withClient({ grantTypes: [] }), 'realms[0].clients[0].grantTypes is not known here, where'],
   ['a port as text', { ...one({}), listen: { port: '80' } }, 'listen.port must be a number.'],
   ['a port too high', { ...one({}), listen: { port: 65_536 } }, 'listen.port must be a whole number from 0 to 65535.'],
+  ['a drain too long', { ...one({}), listen: { drainDelay: 9 } }, 'listen.drainDelay must be seconds from 0 to 5.'],
+  [
+    'no workers',
+    { ...one({}), listen: { workers: 0 } },
+    'listen.workers must be a whole number from 1 to 128, or auto for one on each core.',
+  ],
+  ['workers by a word', { ...one({}), listen: { workers: 'all' } }, 'listen.workers must be a whole number from 1 to 128, or auto for'],
   ['one port for both', { ...one({}), listen: { port: 99, managementPort: 99 } }, 'listen.managementPort is 99 like the public port'],
   ['a host with a port', { ...one({}), listen: { host: '[::1]:80' } }, 'listen.host must be a host name or an IP address'],
   ['no public URL away from loopback', { ...one({}), listen: { host: '0.0.0.0' } }, 'publicUrl is missing: listening on 0.0.0.0 needs'],

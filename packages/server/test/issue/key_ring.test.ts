@@ -19,6 +19,7 @@ function memoryKeys(): SigningKeyStore & { asked: number; keys: SigningKey[] } {
       this.asked++
       return [...this.keys]
     },
+    marks: async () => new Map(),
     async insertFirst(key) {
       if (this.keys.some((one) => lives(one, key))) return false
       this.keys.push(key)

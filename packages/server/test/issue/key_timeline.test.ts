@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { MOST_KEYS, rotationSteps } from '../../src/issue/keys/rotation.ts'
+import { MOST_KEYS, rotationSteps, standingOf } from '../../src/issue/keys/rotation.ts'
 import { signingKeyAt, standingAt, stateAt } from '../../src/issue/keys/timeline.ts'
 import { MAX_ACCESS_TOKEN_LIFETIME } from '../../src/model/realm.ts'
 import type { SigningKey } from '../../src/model/signing_key.ts'
@@ -151,4 +151,29 @@ test('a schedule that is far too eager stops at the most keys that verifiers tak
   for (let now = 0; now < 20 * DAY; now += 1800) keys = turned(keys, of, now)
   assert.equal(keys.length, MOST_KEYS)
   assert.ok(signs(keys, 20 * DAY))
+})
+
+test('while a standing lasts nothing is due, whatever keys there are', () => {
+  const times = fc.record({ activeAt: fc.nat(90), retires: fc.option(fc.integer({ min: -60, max: 60 })), rsa: fc.boolean() })
+  const property = fc.property(
+    fc.array(times, { maxLength: 4 }),
+    fc.option(fc.integer({ min: 2, max: 40 })),
+    fc.nat(120),
+    fc.nat(50),
+    (drawn, every, day, later) => {
+      const of = realm(every === null ? null : every * DAY, DAY)
+      const keys = drawn.map(({ activeAt, retires, rsa }, n) =>
+        key(`k${n}`, activeAt * DAY, {
+          retiredAt: retires === null ? null : (activeAt + retires) * DAY,
+          ...(rsa && { algorithm: 'RS256' as const }),
+        }),
+      )
+      const now = day * DAY + 7
+      fc.pre(rotationSteps(keys, of, now).length === 0)
+      const { from, until } = standingOf(keys, of, now)
+      const at = [from, until - 1, now - later * DAY, now + later * DAY].filter((one) => Number.isFinite(one) && from <= one && one < until)
+      for (const one of at) assert.deepEqual(rotationSteps(keys, of, one), [])
+    },
+  )
+  fc.assert(property, { numRuns: 2000 })
 })

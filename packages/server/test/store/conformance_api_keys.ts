@@ -8,6 +8,7 @@ import { ACT, apiKey, client, NOW, realm, secret } from './samples.ts'
 
 export const runApiKeyConformance = (withStore: WithStore): void => {
   test('an API key is found as it was put, with its origin and addresses', withStore(whole))
+  test('the API keys of a realm come in pages, by id', withStore(paged))
   test('rotating adds an API key and ends the others of its client that live longer', withStore(rotated))
   test('an API key is ended once, and never later than it ends already', withStore(ended))
   test('no put gives an API key back the life that a command took, unless it is another key', withStore(decided))
@@ -39,6 +40,17 @@ const whole = async (store: Store): Promise<void> => {
   assert.deepEqual(await store.apiKeys.list('a', 'app'), [apiKey('a', 'app', 'k1'), changed])
   await store.apiKeys.put(MADE, ACT)
   assert.deepEqual(await store.apiKeys.findByHash('a', MADE.hash), MADE, 'an end that no command gave may go')
+}
+
+const paged = async (store: Store): Promise<void> => {
+  await withClients(store)
+  await store.apiKeys.put(MADE, ACT)
+  await store.clients.put(client('b', 'app'), ACT)
+  await store.apiKeys.put(apiKey('b', 'app', 'k0'), ACT)
+  const first = await store.apiKeys.listOfRealm('a', '', 2)
+  assert.deepEqual(first, [apiKey('a', 'app', 'k1'), apiKey('a', 'other', 'k2')])
+  assert.deepEqual(await store.apiKeys.listOfRealm('a', 'k2', 2), [MADE])
+  assert.deepEqual(await store.apiKeys.listOfRealm('a', 'made', 2), [])
 }
 
 const rotated = async (store: Store): Promise<void> => {

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Store } from '../../src/model/store.ts'
 import type { WithStore } from './opened_store.ts'
-import { ACT, NOW, realm, signingKey } from './samples.ts'
+import { ACT, client, NOW, realm, signingKey } from './samples.ts'
 
 export const runKeyConformance = (withStore: WithStore): void => {
   test('signing keys are listed oldest first and can be retired and removed', withStore(signingKeys))
+  test('the mark of a realm’s keys is another one once they have changed, and only then', withStore(marks))
   test('the first signing key of an algorithm is stored once', withStore(firstSigningKey))
   test('of keys that follow the same one exactly one is stored, however they were made', withStore(nextSigningKey))
 }
@@ -28,6 +29,32 @@ const signingKeys = async (store: Store): Promise<void> => {
   await keys.remove('a', 'z-old', ACT)
   await keys.remove('a', 'unknown', ACT)
   assert.deepEqual(await keys.list('a'), [{ ...middle, retiredAt: NOW + 99 }, young])
+}
+
+const marks = async (store: Store): Promise<void> => {
+  const keys = store.signingKeys
+  for (const id of ['a', 'b', 'c']) await store.realms.put(realm(id), ACT)
+  assert.deepEqual(await keys.marks(), new Map())
+  await keys.insertFirst(signingKey('a', 'one'), ACT)
+  await keys.insertFirst(signingKey('b', 'one'), ACT)
+  const changes = [
+    () => keys.insertNext(signingKey('a', 'two'), 'one', ACT),
+    () => keys.retire('a', 'one', NOW + 9, ACT),
+    () => keys.remove('a', 'one', ACT),
+  ]
+  const seen = new Set<string | undefined>()
+  let before = await keys.marks()
+  assert.deepEqual([...before.keys()].sort(), ['a', 'b'], 'a realm without keys has none')
+  for (const change of changes) {
+    seen.add(before.get('a'))
+    await change()
+    const after = await keys.marks()
+    assert.equal(seen.has(after.get('a')), false)
+    assert.equal(after.get('b'), before.get('b'))
+    before = after
+  }
+  await store.clients.put(client('a', 'app'), ACT)
+  assert.deepEqual(await keys.marks(), before, 'other changes leave it')
 }
 
 const nextSigningKey = async (store: Store): Promise<void> => {

@@ -7,7 +7,7 @@ import { ACT, auditEntry, client, family, NOW, opaqueToken, realm, refreshToken 
 const [file = '', round = ''] = process.argv.slice(2)
 const store = await openSqliteStore({ file })
 await store.realms.put(realm('a'), ACT)
-const acknowledged = (...words: string[]): void => acknowledge(`${words.join(' ')}`)
+const acknowledged = (...words: string[]): void => acknowledge(words.join(' '))
 
 const lane = async (name: string): Promise<never> => {
   const id = `${round}-${name}`

@@ -37,11 +37,40 @@ export interface RotationOptions extends Pick<MakeKeyOptions, 'masterKey' | 'ran
 
 /** Takes the steps that are due; true if anything was changed. Called from time to time: what fails is due again the next time. */
 export async function rotateKeys(options: RotationOptions): Promise<boolean> {
+  return (await rotateWhenDue(options)).changed
+}
+
+/** From when and until when nothing is due while the keys are as they are: `from` <= now < `until`, epoch seconds. */
+export interface Standing {
+  readonly from: number
+  readonly until: number
+}
+
+/** As `rotateKeys`. `standing` is undefined where something was due. */
+export async function rotateWhenDue(options: RotationOptions): Promise<{ changed: boolean; standing: Standing | undefined }> {
   const { realm, store, now } = options
   const keys = await store.list(realm.id)
+  const at = now()
+  const steps = rotationSteps(keys, realm, at)
+  if (steps.length === 0) return { changed: false, standing: standingOf(keys, realm, at) }
   let changed = false
-  for (const step of rotationSteps(keys, realm, now())) if (await take(step, options)) changed = true
-  return changed
+  for (const step of steps) if (await take(step, options)) changed = true
+  return { changed, standing: undefined }
+}
+
+/** Between two of the moments at which `rotationSteps` may come to another answer for the same keys. */
+export function standingOf(keys: readonly SigningKey[], { keyRotation }: RotatingRealm, now: number): Standing {
+  const { every, publishAhead } = keyRotation
+  const turns = keys.flatMap((key) => [
+    key.activeAt,
+    key.activeAt + publishAhead,
+    ...(every === null ? [] : [key.activeAt + every - publishAhead]),
+    ...[key.retiredAt, removableAt(key)].filter((at) => at !== null),
+  ])
+  return {
+    from: Math.max(Number.NEGATIVE_INFINITY, ...turns.filter((turn) => turn <= now)),
+    until: Math.min(Number.POSITIVE_INFINITY, ...turns.filter((turn) => turn > now)),
+  }
 }
 
 async function take(step: RotationStep, options: RotationOptions): Promise<boolean> {

@@ -14,6 +14,8 @@ import type { Whose } from './postgres_error.ts'
 import { asStoreError, closedSentence } from './postgres_error.ts'
 import type { Answer, Link } from './postgres_link.ts'
 import { keepLink } from './postgres_link.ts'
+import type { MarkedLink } from './postgres_mark.ts'
+import { markLink } from './postgres_mark.ts'
 import { createReaders } from './postgres_readers.ts'
 import type { Flavour, Patience } from './postgres_session.ts'
 import { PATIENT, prepareSession, QUICK, useSchema } from './postgres_session.ts'
@@ -39,11 +41,11 @@ export const openPostgres = async (
   const whose: Whose = { place: placeOf(server), user: server.user }
   const texts = createTexts()
   let flavour: Flavour = { collates: true }
-  const connect = async (patience: Patience): Promise<Link> => {
+  const connect = async <L extends Link>(patience: Patience, prepare: (link: Link) => Promise<L> | L): Promise<L> => {
     try {
       const link = await connectTo(server, patience, texts)
       flavour = await prepareSession(link, patience, server.schema)
-      return link
+      return await prepare(link)
     } catch (error) {
       const known = asStoreError(error, whose)
       throw known instanceof StoreUnavailable
@@ -51,12 +53,13 @@ export const openPostgres = async (
         : new StoreUnavailable(`${whose.place} cannot be used: look at its log.`, { cause: known })
     }
   }
-  const writerOn = (patience: Patience) => {
-    const keeper = keepLink(() => connect(patience))
-    return { keeper, writer: createWriter({ ...whose, keeper, random }) }
+  const writerOn = (patience: Patience, prepare: (link: Link) => Promise<MarkedLink> | MarkedLink) => {
+    const keeper = keepLink(() => connect(patience, prepare))
+    return { keeper, writer: createWriter({ ...whose, keeper, random, patience: patience.answer }) }
   }
 
-  const first = writerOn(PATIENT)
+  // Its table of marks is not there yet. A migration that was committed unknown to it is found so by the next start.
+  const first = writerOn(PATIENT, (link) => ({ ...link, mark: undefined }))
   try {
     const link = await first.keeper.get()
     await useSchema(link, server)
@@ -72,8 +75,8 @@ export const openPostgres = async (
     await first.keeper.close()
   }
 
-  const { keeper, writer } = writerOn(QUICK)
-  const readers = createReaders(() => keepLink(() => connect(QUICK)), most, whose)
+  const { keeper, writer } = writerOn(QUICK, markLink)
+  const readers = createReaders(() => keepLink(() => connect(QUICK, asItIs)), most, whose)
   let closed: Promise<void> | undefined
   const refuseIfClosed = (): void => {
     if (closed !== undefined) throw new StoreUnavailable(closedSentence(whose.place, whose.user))
@@ -99,7 +102,7 @@ export const openPostgres = async (
     flush: async () => refuseIfClosed(),
     snapshot: async (act) => {
       refuseIfClosed()
-      return await onOneState(await connect(PATIENT), act, whose)
+      return await onOneState(await connect(PATIENT, asItIs), act, whose)
     },
     close: () => (closed ??= finish()),
     isClosed: () => closed !== undefined,
@@ -107,6 +110,7 @@ export const openPostgres = async (
 }
 
 const DURABLE = Promise.resolve()
+const asItIs = (link: Link): Link => link
 
 const typesOf = ({ collates }: Flavour): EngineTypes => ({
   text: collates ? 'TEXT COLLATE "C"' : 'TEXT',

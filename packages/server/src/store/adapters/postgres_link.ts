@@ -24,9 +24,9 @@ export interface Link {
   destroy(): void
 }
 
-export interface Keeper {
+export interface Keeper<L extends Link = Link> {
   /** Rejects with StoreUnavailable; at once while it is known that there is no getting through. */
-  get(): Promise<Link>
+  get(): Promise<L>
   /** Why no connection can be had at the moment. */
   away(): StoreUnavailable | undefined
   close(): Promise<void>
@@ -37,15 +37,15 @@ const SHORTEST_PAUSE = 50
 const LONGEST_PAUSE = 1000
 
 /** @param connect rejects with StoreUnavailable */
-export const keepLink = (connect: () => Promise<Link>): Keeper => {
-  let link: Link | undefined
-  let opening: Promise<Link> | undefined
+export const keepLink = <L extends Link>(connect: () => Promise<L>): Keeper<L> => {
+  let link: L | undefined
+  let opening: Promise<L> | undefined
   let away: StoreUnavailable | undefined
   let timer: NodeJS.Timeout | undefined
   let pause = SHORTEST_PAUSE
   let closed = false
 
-  const open = async (): Promise<Link> => {
+  const open = async (): Promise<L> => {
     try {
       const made = await connect()
       if (closed) made.destroy()

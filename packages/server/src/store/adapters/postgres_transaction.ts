@@ -1,7 +1,9 @@
 // One transaction on a connection, with nothing waited for that need not be. Owns no retries.
 import type { Statement } from '../sql.ts'
-import { endsLink, isAftermath } from './postgres_error.ts'
-import type { Answer, Link } from './postgres_link.ts'
+import { endsLink, isAftermath, isTimeout } from './postgres_error.ts'
+import type { Answer } from './postgres_link.ts'
+import type { MarkedLink } from './postgres_mark.ts'
+import { moveMark } from './postgres_mark.ts'
 
 export interface Transaction {
   /** Rows changed, or given to the statement's `read`. Of a blind one: 0, and not waited for. */
@@ -11,14 +13,15 @@ export interface Transaction {
   undo(error: unknown): Promise<unknown>
 }
 
-/** Nothing waits here: BEGIN and the first statement travel together, and so do the last one and COMMIT. */
-export const beginOn = (link: Link): Transaction => {
+/** Nothing waits here: BEGIN and the first statement travel together, and so do the last one, the mark and COMMIT. */
+export const beginOn = (link: MarkedLink): Transaction => {
   const pending: Promise<Answer>[] = []
   const send = (answer: Promise<Answer>): Promise<Answer> => {
     pending.push(answer)
     answer.catch(() => undefined)
     return answer
   }
+  const { mark } = link
   void send(link.say('BEGIN'))
   return {
     run: async (asked) => {
@@ -30,17 +33,27 @@ export const beginOn = (link: Link): Transaction => {
       return rows.length
     },
     commit: async () => {
+      const moved = mark === undefined ? undefined : send(link.run(moveMark(mark)))
       const { command } = await send(link.say('COMMIT'))
-      // So the server answers if a statement failed that nobody waited for.
-      if (command !== 'COMMIT') throw Object.assign(new Error('The transaction was rolled back at its end.'), { code: '40000' })
+      if (command === 'COMMIT') {
+        if (mark !== undefined) mark.number += 1
+        return
+      }
+      // So the server answers if a statement failed that nobody waited for. If it was the mark, another connection has its row to be given.
+      await moved?.catch((error: unknown) => {
+        if (!isAftermath(error)) link.destroy()
+      })
+      throw Object.assign(new Error('The transaction was rolled back at its end.'), { code: '40000' })
     },
     undo: async (error) => {
+      // To say ROLLBACK would take as long once more.
+      if (isTimeout(error)) link.destroy()
       const results = await Promise.allSettled(pending)
       const failed = results.flatMap((one): unknown[] => (one.status === 'rejected' ? [one.reason] : []))
       const cause = failed.find((one) => !isAftermath(one)) ?? error
       if (!link.isBroken()) await link.say('ROLLBACK').catch(() => link.destroy())
       if (endsLink(cause)) link.destroy()
-      return cause
+      return isTimeout(error) ? error : cause
     },
   }
 }

@@ -1,14 +1,15 @@
 // Writes to PostgreSQL: one connection, one transaction at a time, and while one is under way the next gathers. A unit has a transaction
 // to itself, so that it takes its locks in its own order; only units that wait for one and the same row first share one. What lost a race
-// or its connection before the commit is run again; a commit whose outcome is not known is never repeated.
+// or its connection is run again; see postgres_attempt.ts for a commit whose answer was lost.
 import { setTimeout as pause } from 'node:timers/promises'
 import { StoreUnavailable } from '../../model/store.ts'
 import type { Unit } from '../sql.ts'
+import type { Attempted, Failed, Outcome } from './postgres_attempt.ts'
+import { attempt, learn, startPatience } from './postgres_attempt.ts'
 import type { Whose } from './postgres_error.ts'
-import { asStoreError, isConflict, isOvertaken, isRefusal, isTimeout, unknownSentence } from './postgres_error.ts'
-import type { Keeper, Link } from './postgres_link.ts'
-import type { Transaction } from './postgres_transaction.ts'
-import { beginOn } from './postgres_transaction.ts'
+import { asStoreError, isConflict, isOvertaken, isTimeout } from './postgres_error.ts'
+import type { Keeper } from './postgres_link.ts'
+import type { MarkedLink } from './postgres_mark.ts'
 
 export interface Writer {
   /** Resolves once it is committed, which is durable. */
@@ -18,9 +19,11 @@ export interface Writer {
 }
 
 export interface WriterOptions extends Whose {
-  readonly keeper: Keeper
+  readonly keeper: Keeper<MarkedLink>
   /** 0 to 1: spreads those who lost a race. */
   readonly random: () => number
+  /** Milliseconds that callers wait, from the break on, for what became of a commit. */
+  readonly patience: number
 }
 
 /** Units that share a transaction at most. */
@@ -38,10 +41,8 @@ interface Task {
   readonly reject: (error: unknown) => void
 }
 
-interface Started {
+interface Started extends Attempted {
   readonly shares: boolean
-  /** Runs it to its end; what to do once it is committed. */
-  readonly run: (transaction: Transaction) => Promise<() => void>
 }
 
 export const createWriter = (options: WriterOptions): Writer => {
@@ -49,10 +50,15 @@ export const createWriter = (options: WriterOptions): Writer => {
   const queue: Task[] = []
   let running: Promise<void> | undefined
 
+  /** Nobody behind a commit that is asked after waits for a server that is known to be away. */
+  const strand = (): void => {
+    const gone = keeper.away()
+    if (gone !== undefined) rejectAll(queue.splice(0), gone)
+  }
   const work = async (): Promise<void> => {
     // What the turn still asks for joins.
     await new Promise(setImmediate)
-    while (queue.length > 0) await settle(takeBatch(queue), options)
+    while (queue.length > 0) await settle(takeBatch(queue), options, strand)
     running = undefined
   }
 
@@ -104,19 +110,25 @@ const sharesItsTransaction = (task: Task | undefined): boolean => {
 }
 
 /** Tells all of them how it went; never throws. */
-const settle = async (tasks: readonly Task[], options: WriterOptions): Promise<void> => {
+const settle = async (tasks: readonly Task[], options: WriterOptions, strand: () => void): Promise<void> => {
   const failures: Failures = { conflicts: 0, overtaken: 0, lost: 0 }
-  let outcome = await attempt(tasks, options)
+  const patience = startPatience(options.patience)
+  const starts = tasks.map(({ start }) => start)
+  const tryOnce = async (): Promise<Outcome> => {
+    const outcome = await attempt(starts, options)
+    return outcome.kind === 'unknown' ? await learn(outcome, options, patience, strand) : outcome
+  }
+  let outcome = await tryOnce()
   while (outcome.kind !== 'committed') {
     const next = judge(outcome, failures, tasks.length > 1)
     if (next === 'refuse') return rejectAll(tasks, asStoreError(outcome.error, options))
     if (next === 'apart') {
-      for (const task of tasks) await settle([task], options)
+      for (const task of tasks) await settle([task], options, strand)
       return
     }
     // Those who lost the same race meet again at different times.
     if (failures.conflicts > 0) await pause(Math.min(2 ** failures.conflicts, LONGEST_PAUSE) * options.random())
-    outcome = await attempt(tasks, options)
+    outcome = await tryOnce()
   }
   for (const done of outcome.told) done()
 }
@@ -133,46 +145,15 @@ const judge = ({ kind, error }: Failed, failures: Failures, several: boolean): '
     failures.conflicts += 1
     return failures.conflicts > MOST_CONFLICTS ? 'refuse' : 'again'
   }
-  if (kind === 'lost') {
+  if (kind === 'lost' || kind === 'undone') {
     failures.lost += 1
-    return failures.lost > MOST_LOST || isTimeout(error) ? 'refuse' : 'again'
+    return failures.lost > MOST_LOST || (kind === 'lost' && isTimeout(error)) ? 'refuse' : 'again'
   }
   if (error instanceof StoreUnavailable) return 'refuse'
   // One that fails by itself spoils no other.
   if (several) return 'apart'
   failures.overtaken += 1
   return isOvertaken(error) && failures.overtaken <= MOST_OVERTAKEN ? 'again' : 'refuse'
-}
-
-type Outcome = { readonly kind: 'committed'; readonly told: readonly (() => void)[] } | Failed
-
-type Failed =
-  /** Nothing of it is stored; `lost`: since the connection broke before the commit was asked for. */
-  { readonly kind: 'refused' | 'lost'; readonly error: unknown } | { readonly kind: 'unknown'; readonly error: StoreUnavailable }
-
-const attempt = async (tasks: readonly Task[], options: WriterOptions): Promise<Outcome> => {
-  let link: Link
-  try {
-    link = await options.keeper.get()
-  } catch (error) {
-    return { kind: 'refused', error }
-  }
-  const transaction = beginOn(link)
-  const told: (() => void)[] = []
-  try {
-    for (const task of tasks) told.push(await task.start().run(transaction))
-  } catch (error) {
-    const cause = await transaction.undo(error)
-    return { kind: link.isBroken() ? 'lost' : 'refused', error: cause }
-  }
-  try {
-    await transaction.commit()
-    return { kind: 'committed', told }
-  } catch (error) {
-    const cause = await transaction.undo(error)
-    if (isRefusal(cause)) return { kind: 'refused', error: cause }
-    return { kind: 'unknown', error: new StoreUnavailable(unknownSentence(options.place, options.user)) }
-  }
 }
 
 const rejectAll = (tasks: readonly Task[], error: unknown): void => {

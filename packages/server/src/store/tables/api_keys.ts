@@ -14,6 +14,8 @@ import { raiseRevision } from './counters.ts'
 export const apiKeyTable = (sql: Sql): ApiKeyStore => ({
   findByHash: (realmId, hash) => sql.read(query(statement(`${SELECT} AND hash = ?`, realmId, hash), first(toApiKey))),
   list: (realmId, clientId) => sql.read(query(statement(`${SELECT} AND client_id = ? ORDER BY id`, realmId, clientId), each(toApiKey))),
+  listOfRealm: (realmId, after, limit) =>
+    sql.read(query(statement(`${SELECT} AND id > ? ORDER BY id LIMIT ?`, realmId, after, limit), each(toApiKey))),
   put: (key, act) => sql.write(() => put(key, act)),
   remove: (realmId, id, act) => sql.write(() => remove(realmId, id, act)),
   rotate: (realmId, key, othersEndAt, act) => sql.write(() => rotate({ ...key, realmId }, othersEndAt, act)),

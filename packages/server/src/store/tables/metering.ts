@@ -17,7 +17,8 @@ export const meteringTable = (sql: Sql): Metering => {
       try {
         refuseOdd(admission)
       } catch (error) {
-        return Promise.reject(error as Error)
+        if (error instanceof RangeError) return Promise.reject(error)
+        throw error
       }
       // Its own promise and no other: it is on the way of every request.
       return move({ admission, back: false })

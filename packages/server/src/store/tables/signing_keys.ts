@@ -10,6 +10,7 @@ import { raiseRevision } from './counters.ts'
 
 export const signingKeyTable = (sql: Sql): SigningKeyStore => ({
   list: (realmId) => sql.read(query(statement(LIST, realmId), each(toSigningKey))),
+  marks: () => sql.read(query(statement(MARKS), marksOf)),
   insertFirst: (key, act) => sql.write(() => insertIf(NONE_YET, [key.realmId, key.algorithm], key, act)),
   insertNext: (key, predecessor, act) => sql.write(() => insertIf(STILL_NEWEST, [predecessor, key.realmId, key.algorithm], key, act)),
   retire: (realmId, kid, retiredAt, act) => sql.write(() => retire(realmId, kid, retiredAt, act)),
@@ -29,6 +30,9 @@ interface SigningKeyRow {
 
 const COLUMNS = 'realm_id, kid, algorithm, public_jwk, private_key, created_at, active_at, retired_at'
 const LIST = `SELECT ${COLUMNS} FROM signing_keys WHERE realm_id = ? ORDER BY ordinal, created_at, kid`
+
+/** Nothing else of a key changes while it is there. */
+const MARKS = 'SELECT realm_id, kid, retired_at FROM signing_keys ORDER BY realm_id, kid'
 
 const NONE_YET = 'NOT EXISTS (SELECT 1 FROM signing_keys k WHERE k.realm_id = ? AND k.algorithm = ? AND k.retired_at IS NULL)'
 const STILL_NEWEST = `? = (SELECT k.kid FROM signing_keys k WHERE k.realm_id = ? AND k.algorithm = ?
@@ -74,6 +78,12 @@ const values = (key: SigningKey): SqlValue[] => [
   key.activeAt,
   key.retiredAt,
 ]
+
+const marksOf = (rows: readonly Pick<SigningKeyRow, 'realm_id' | 'kid' | 'retired_at'>[]): ReadonlyMap<string, string> => {
+  const marks = new Map<string, string>()
+  for (const { realm_id, kid, retired_at } of rows) marks.set(realm_id, `${marks.get(realm_id) ?? ''}${kid} ${retired_at ?? ''} `)
+  return marks
+}
 
 const toSigningKey = (row: SigningKeyRow): SigningKey => ({
   kid: row.kid,

@@ -16,7 +16,8 @@ function judge({ seen, reached, facts }: Evidence, client: string, of: 'tokens' 
   for (const units of charged) if (units > limit) said.push(`${client}: the ledger has ${units} of ${limit} ${of}.`)
   if (delivered.size > limit * windows) said.push(`${client}: ${delivered.size} of ${limit} ${of} were delivered.`)
   if (delivered.size > total) said.push(`${client}: ${delivered.size} ${of} were delivered and ${total} are charged.`)
-  if (of === 'requests' && passed > delivered.size) said.push(`${client}: ${passed} were answered and ${delivered.size} reached the upstream.`)
+  if (of === 'requests' && passed > delivered.size)
+    said.push(`${client}: ${passed} were answered and ${delivered.size} reached the upstream.`)
   if (isRefused && !charged.some((units) => units >= limit))
     said.push(`${client}: was refused for its limit of ${limit} ${of}, and ${total} are charged.`)
   // What is charged and was not delivered: one for each request whose answer did not come or said 503, at most.

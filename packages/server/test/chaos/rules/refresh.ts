@@ -37,20 +37,29 @@ function lost(chain: string, all: readonly Seen[]): string[] {
 
 function alive(chain: string, all: readonly Seen[]): string[] {
   const tries = refreshesOf(all)
-  const isUsed = (one: Seen): boolean => tries.some(({ shown, status, answeredAt }) => shown === one.shown && status === 200 && answeredAt < one.sentAt)
-  const ends = all
-    .filter((one) => (one.what === 'revoke' && one.status === 200) || (one.what === 'refresh' && one.status === 400 && isUsed(one)))
-    .map(({ answeredAt }) => answeredAt)
-  const end = Math.min(...ends)
-  return tries.some(({ status, sentAt }) => status === 200 && sentAt > end) ? [`Chain ${chain}: a refresh was accepted after the family's end.`] : []
+  /** When both uses of a token were answered, of which one was accepted and the other not. */
+  const replays = tries.flatMap((one) => {
+    const accepted =
+      one.status === 400
+        ? tries.find(({ shown, status, sentAt }) => shown === one.shown && status === 200 && sentAt <= one.answeredAt)
+        : undefined
+    return accepted === undefined ? [] : Math.max(one.answeredAt, accepted.answeredAt)
+  })
+  const revocations = all.filter(({ what, status }) => what === 'revoke' && status === 200).map(({ answeredAt }) => answeredAt)
+  const end = Math.min(...replays, ...revocations)
+  return tries.some(({ status, sentAt }) => status === 200 && sentAt > end)
+    ? [`Chain ${chain}: a refresh was accepted after the family's end.`]
+    : []
 }
 
 function forgotten(chain: string, all: readonly Seen[], { refreshTokens, revokedFamilies }: Evidence['facts']): string[] {
   const said: string[] = []
   for (const { what, status, shown = '', gotRefresh } of all) {
     if (status !== 200) continue
-    if (gotRefresh !== undefined && !refreshTokens.has(gotRefresh)) said.push(`Chain ${chain}: the database does not know a refresh token that was given.`)
-    if (what === 'refresh' && refreshTokens.get(shown)?.isUsed !== true) said.push(`Chain ${chain}: the database says that a refresh token was never used that was.`)
+    if (gotRefresh !== undefined && !refreshTokens.has(gotRefresh))
+      said.push(`Chain ${chain}: the database does not know a refresh token that was given.`)
+    if (what === 'refresh' && refreshTokens.get(shown)?.isUsed !== true)
+      said.push(`Chain ${chain}: the database says that a refresh token was never used that was.`)
     if (what === 'revoke' && !revokedFamilies.has(refreshTokens.get(shown)?.family ?? ''))
       said.push(`Chain ${chain}: its revocation was acknowledged, and the database does not know.`)
   }

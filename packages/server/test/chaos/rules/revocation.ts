@@ -1,6 +1,7 @@
 // Revoked access tokens: refused everywhere one second after the revocation was acknowledged, which is on the disk and in the audit trail.
 import type { Disturbance, Rule, Seen } from '../seen.ts'
 import { meets } from '../seen.ts'
+import { RECOVERY } from './answers.ts'
 
 /** Milliseconds. */
 const EVERYWHERE = 1000
@@ -12,8 +13,10 @@ export const revocation: Rule = ({ seen, disturbances, facts, patient }) => {
     const end = one.shown === undefined ? undefined : ended.get(one.shown)
     if (end === undefined || one.sentAt <= end + EVERYWHERE || !isAccepted(one)) continue
     // A request that was counted reached the database, and so does every introspection. Others may not have known.
-    if (patient.has(one.client) && one.what === 'call' && disturbances.some((each) => isAway(each) && meets(one, each, EVERYWHERE))) continue
-    said.push(`${one.client}: node ${one.node} accepted (${one.what}) a token ${Math.round(one.sentAt - end)} ms after its revocation was acknowledged.`)
+    if (patient.has(one.client) && one.what === 'call' && disturbances.some((each) => mayNotKnow(one, each, seen))) continue
+    said.push(
+      `${one.client}: node ${one.node} accepted (${one.what}) a token ${Math.round(one.sentAt - end)} ms after its revocation was acknowledged.`,
+    )
   }
   for (const { what, status, shown = '', chain } of seen) {
     if (what !== 'revoke' || status !== 200) continue
@@ -24,9 +27,17 @@ export const revocation: Rule = ({ seen, disturbances, facts, patient }) => {
   return said
 }
 
-const isAccepted = ({ what, status, active }: Seen): boolean => status === 200 && (what === 'call' || (what === 'introspect' && active === true))
+const isAccepted = ({ what, status, active }: Seen): boolean =>
+  status === 200 && (what === 'call' || (what === 'introspect' && active === true))
 
-const isAway = ({ fault }: Disturbance): boolean => fault !== 'clock set'
+/** Until the node has introspected again, which it does with fresh knowledge only; and no longer than it has to take. */
+function mayNotKnow(one: Seen, disturbance: Disturbance, seen: readonly Seen[]): boolean {
+  if (disturbance.fault === 'clock set' || !meets(one, disturbance, RECOVERY)) return false
+  const knows = seen.find(
+    ({ what, node, status, sentAt }) => what === 'introspect' && node === one.node && status === 200 && sentAt > disturbance.to,
+  )
+  return knows === undefined || one.sentAt <= knows.answeredAt
+}
 
 /** jti of access tokens, and when the revocation that ends them was acknowledged. */
 function endsOf(seen: readonly Seen[]): ReadonlyMap<string, number> {
@@ -43,4 +54,3 @@ function endsOf(seen: readonly Seen[]): ReadonlyMap<string, number> {
   }
   return ends
 }
-
