@@ -24,7 +24,7 @@ test('every metric is documented, with its type and labels, and every one that i
   const text = await metricsOf(server)
   await server.close()
   const page = readFileSync(new URL('../../../../docs/metrics.md', import.meta.url), 'utf8')
-  const documented = [...page.matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]*)\|/gm)].map(([, name = '', type = '', labels = '']) => ({
+  const documented = [...page.matchAll(/^\| `(\w+)` +\| (\w+) +\| ([^|]*)\|/gm)].map(([, name = '', type = '', labels = '']) => ({
     name,
     type,
     labels: [...labels.matchAll(/`(\w+)`/g)].map(([, label = '']) => label),
