@@ -1,6 +1,7 @@
 // What a budget costs: the same server with and without it, one token in the store by the number of clients, and the disk by itself.
 import type { CommitRow } from './ledger/commits.ts'
 import { measureCommits } from './ledger/commits.ts'
+import type { LedgerPlan } from './ledger/plan.ts'
 import type { RecordRow } from './ledger/records.ts'
 import { measureRecords } from './ledger/records.ts'
 import type { ThroughputRow } from './ledger/throughput.ts'
@@ -8,18 +9,6 @@ import { measureThroughput } from './ledger/throughput.ts'
 import type { Loader } from './load/loader.ts'
 import type { Target } from './report.ts'
 import { say, targetLines } from './report.ts'
-
-export interface LedgerPlan {
-  readonly rounds: number
-  readonly warmupSeconds: number
-  /** Of one run of one server. */
-  readonly seconds: number
-  readonly recordRounds: number
-  /** Of one run of one store. */
-  readonly recordMillis: number
-  /** Commits a figure of the disk is the median of. */
-  readonly commits: number
-}
 
 export interface LedgerResult {
   readonly throughput: readonly ThroughputRow[]

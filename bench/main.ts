@@ -10,7 +10,7 @@ import type { GuardPlanPlan } from './guard_plan.ts'
 import { measureGuardPlan } from './guard_plan.ts'
 import type { IssuancePlan } from './issuance.ts'
 import { measureIssuance } from './issuance.ts'
-import type { LedgerPlan } from './ledger.ts'
+import type { LedgerPlan } from './ledger/plan.ts'
 import { measureLedger } from './ledger.ts'
 import { findLoader } from './load/loader.ts'
 import type { BenchOptions, Section } from './options.ts'
@@ -46,7 +46,7 @@ const FULL: Plan = {
   guardPlan: { rounds: 3, millis: 1000 },
   gateway: { rounds: 5, warmupSeconds: 2, seconds: 2 },
   call: { days: 30, rounds: 300, calls: 1000 },
-  scale: { sizes: FULL_SIZES, rounds: 5, requests: 3000, restSeconds: 5 },
+  scale: { sizes: FULL_SIZES, rounds: 3, requests: 3000, restSeconds: 2 },
   workers: { rounds: 5, warmupSeconds: 2, seconds: 2 },
 }
 

@@ -14,7 +14,7 @@ export interface BenchOptions {
 
 export const USAGE = `Usage: npm run bench -- [OPTIONS]
 
-  --quick        about 4 minutes instead of 13
+  --quick        about 4 minutes instead of 20
   --only NAME    ${SECTIONS.join(', ')}; may come several times
   --json FILE    write every figure there as well`
 

@@ -3,9 +3,9 @@ import { mkdtemp, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { LedgerPlan } from '../ledger.ts'
 import { progress, progressDone, say, table } from '../report.ts'
 import { median } from '../statistics.ts'
+import type { LedgerPlan } from './plan.ts'
 
 export interface CommitRow {
   /** `FULL`: on the disk before the commit returns; `NORMAL`: a power cut may cost the last ones; `OFF`: nothing is ever waited for. */

@@ -5,10 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { LedgerPlan } from '../ledger.ts'
 import type { Target } from '../report.ts'
 import { progress, progressDone, say, table } from '../report.ts'
 import { median } from '../statistics.ts'
+import type { LedgerPlan } from './plan.ts'
 
 /** What one process is asked for. */
 export interface RecordTask {

@@ -1,5 +1,5 @@
 // Tokens a second of the same server without a plan and state in memory, with a budget and audit in a file, and with tokens served again.
-import type { LedgerPlan } from '../ledger.ts'
+
 import type { Loader } from '../load/loader.ts'
 import type { Target } from '../report.ts'
 import { progress, progressDone, say, table } from '../report.ts'
@@ -10,6 +10,7 @@ import { createFolder, tokenPath } from '../servers/countersign.ts'
 import type { ServerProcess } from '../servers/server_process.ts'
 import { processorSeconds, spawnServer } from '../servers/server_process.ts'
 import { median, pairedRatio } from '../statistics.ts'
+import type { LedgerPlan } from './plan.ts'
 
 export interface ThroughputRow {
   readonly algorithm: BenchAlgorithm

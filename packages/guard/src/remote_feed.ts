@@ -144,9 +144,14 @@ function readData({ data }: StreamEvent): JsonObject {
   return isJsonObject(value) ? value : {}
 }
 
-function readRevoked({ kind, value, expires_at: expiresAt, issued_until: issuedUntil }: JsonObject): RevokedThing | undefined {
+function readRevoked(data: JsonObject): RevokedThing | undefined {
+  const { kind, value, generation, expires_at: expiresAt, issued_until: issuedUntil } = data
   if (typeof value !== 'string' || typeof expiresAt !== 'number') return undefined
-  if (kind === 'client') return typeof issuedUntil === 'number' ? { kind, value, expiresAt, issuedUntil } : undefined
+  if (kind === 'client') {
+    if (typeof issuedUntil !== 'number') return undefined
+    // A server of before tells times only.
+    return { kind, value, expiresAt, issuedUntil, generation: typeof generation === 'number' ? generation : undefined }
+  }
   return kind === 'jti' || kind === 'family' || kind === 'credential' ? { kind, value, expiresAt } : undefined
 }
 

@@ -6,6 +6,7 @@ import { resolveDialect } from '@countersign/protocol/dialect/resolve'
 import { JoseError } from '@countersign/protocol/jose/error'
 import { writeBasicAuth } from '@countersign/protocol/oauth/basic_auth'
 import type { JsonObject } from '@countersign/protocol/oauth/strict_json'
+import { CLOCK_LEAD } from './clock_lead.ts'
 import type { Guard, GuardOptions } from './guard.ts'
 import { createGuard } from './guard.ts'
 import type { RemoteGuardPorts } from './remote.ts'
@@ -100,6 +101,8 @@ export async function createRemoteGuard(setup: RemoteGuardSetup): Promise<Remote
     dialects,
     keys: { find: (kid, alg) => ports.keys.find(kid, alg) },
     introspection: { introspect: (token) => ports.introspection?.introspect(token) },
+    // The server is several machines, and this is one more.
+    clockLead: setup.clockLead ?? Math.max(CLOCK_LEAD, setup.clockTolerance ?? 0),
     // A token that was introspected is asked after its revocation on every use, like any other.
     cache: { opaqueSeconds: 60, ...setup.cache },
     apiKeys,

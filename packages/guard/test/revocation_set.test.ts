@@ -40,13 +40,27 @@ test('a client loses what it was issued until then, and keeps what it gets later
   assert.equal(set.isRevoked('a', undefined, 'shop', 1000), true)
 })
 
-test('what has ended is forgotten, and nothing before', () => {
+test('a client loses the generations before, whatever their times, and what names none by its time', () => {
+  const set = new RevocationSet()
+  set.note({ kind: 'client', value: 'shop', generation: 7, issuedUntil: 1000, expiresAt: LATER })
+  const isRevoked = (jti: string | undefined, issuedAt: number): boolean => set.isRevoked(jti, undefined, 'shop', issuedAt)
+  for (const jti of ['a~0', 'secret-1.a~6', 'secret-1~9.a~6']) assert.equal(isRevoked(jti, 2000), true, jti)
+  for (const jti of ['a~7', 'secret-1.a~8', 'secret-1~6.a~10']) assert.equal(isRevoked(jti, 500), false, jti)
+  for (const jti of ['a', 'secret-1~9.a', 'a~', 'a~-7', 'a~7x', undefined])
+    assert.deepEqual([isRevoked(jti, 1000), isRevoked(jti, 1001)], [true, false], `${jti}`)
+  // What comes out of order, or from a server that tells no generations, takes nothing back.
+  set.note({ kind: 'client', value: 'shop', generation: 5, issuedUntil: 1100, expiresAt: LATER })
+  set.note({ kind: 'client', value: 'shop', issuedUntil: 900, expiresAt: LATER })
+  assert.deepEqual([isRevoked('a~6', 2000), isRevoked('a~7', 1), isRevoked('a', 1100)], [true, false, true])
+})
+
+test('what has ended is forgotten ten seconds later, and nothing before', () => {
   const set = new RevocationSet()
   set.note({ kind: 'jti', value: 'a', expiresAt: 100 })
   set.note({ kind: 'jti', value: 'a', expiresAt: 50 })
   set.note({ kind: 'client', value: 'shop', issuedUntil: 10, expiresAt: 100 })
-  set.forget(100)
+  set.forget(110)
   assert.equal(set.size, 2)
-  set.forget(101)
+  set.forget(111)
   assert.equal(set.size, 0)
 })

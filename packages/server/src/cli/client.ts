@@ -124,8 +124,7 @@ const remove: Subcommand = async (args, io) => {
         `The client ${clientId} is the configuration's: take it out there and start the server anew, or use \`countersign client disable\` until then.`,
       )
     }
-    // First what it has and what its secrets minted: a client that is gone has no secret left to cut.
-    await endTokens(store, client, act)
+    // First what its secrets minted: a client that is gone has no secret left to cut.
     for (const secret of secrets) await store.secrets.cut(realmId, clientId, secret.id, act.at + MAX_ACCESS_TOKEN_LIFETIME, act)
     await store.clients.remove(realmId, clientId, act)
     io.out(`The ${nameOf(client)} is gone, with its secrets and API keys; every token it has is revoked.\n`)
@@ -167,7 +166,7 @@ function cells({ realm, client, name, origin, enabled, grants, live_secrets }: R
 }
 
 /** Everything but what opens, in the configuration's words. */
-async function describe(store: Store, { realmId, clientId, secrets, keys, ...rest }: Client) {
+async function describe(store: Store, { realmId, clientId, secrets, keys, generation: _generation, ...rest }: Client) {
   const dated = ({ createdAt, expiresAt }: { readonly createdAt: number; readonly expiresAt: number | null }) => ({
     createdAt: createdAt === 0 ? null : isoTime(createdAt),
     expiresAt: expiresAt === null ? null : isoTime(expiresAt),

@@ -1,4 +1,5 @@
-// The end of everything a client was given, when it is switched off or taken away: its access tokens live on by themselves otherwise.
+// The end of everything a client was given, when it is switched off: its access tokens live on by themselves otherwise. One that is taken
+// away loses them with itself (ClientStore.remove).
 import type { Act } from '../model/audit.ts'
 import type { Client } from '../model/client.ts'
 import type { Store } from '../model/store.ts'

@@ -1,4 +1,5 @@
 // Tokens this realm issued, found again: is it ours, is it alive, whose is it. For introspection, revocation, userinfo.
+import { CLOCK_LEAD } from '@countersign/guard/clock_lead'
 import { JoseError } from '@countersign/protocol/jose/error'
 import { verifyJwt } from '@countersign/protocol/jose/jwt'
 import { clientOf } from '@countersign/protocol/oauth/claims'
@@ -9,9 +10,6 @@ import type { RealmContext } from './context.ts'
 export type LiveToken =
   | { readonly kind: 'access_token'; readonly clientId: string; readonly claims: Readonly<Record<string, unknown>> }
   | { readonly kind: 'refresh_token'; readonly clientId: string; readonly found: FoundRefreshToken }
-
-/** Another node issued it a moment ago, and its clock is ahead of this one's: seconds that they may be apart (FAPI 2.0 section 5.3.2.1). */
-export const CLOCK_LEAD = 10
 
 /** The token if it is this realm's and alive: not expired, not revoked, not used up. */
 export async function findLiveToken(context: RealmContext, text: string): Promise<LiveToken | undefined> {

@@ -167,7 +167,7 @@ class Listener {
     const { realmId, kind, value, expiresAt, sequence } = revocation
     this.#cursor = sequence
     if (realmId !== this.request.realmId) return
-    const until = kind === 'client' ? { issued_until: issuedUntil(revocation) } : {}
+    const until = kind === 'client' ? { generation: sequence, issued_until: issuedUntil(revocation) } : {}
     this.#write('revoked', sequence, { kind, value, ...until, expires_at: expiresAt })
   }
 

@@ -72,7 +72,7 @@ export class RevocationList {
     return () => this.#listeners.delete(listener)
   }
 
-  #keep(revocation: Revocation): void {
+  #keep(revocation: Revocation | NumberedRevocation): void {
     let set = this.#realms.get(revocation.realmId)
     if (set === undefined) {
       set = new RevocationSet()
@@ -87,7 +87,9 @@ export class RevocationList {
 }
 
 /** The same as a guard has it. */
-function revokedThing(revocation: Revocation): RevokedThing {
+function revokedThing(revocation: Revocation | NumberedRevocation): RevokedThing {
   const { kind, value, expiresAt } = revocation
-  return kind === 'client' ? { kind, value, expiresAt, issuedUntil: issuedUntil(revocation) } : { kind, value, expiresAt }
+  if (kind !== 'client') return { kind, value, expiresAt }
+  const generation = 'sequence' in revocation ? revocation.sequence : undefined
+  return { kind, value, expiresAt, generation, issuedUntil: issuedUntil(revocation) }
 }

@@ -86,4 +86,9 @@ export interface Client {
   /** May call the introspection endpoint for tokens of other clients of its realm (a resource server). */
   readonly introspects: boolean
   readonly enabled: boolean
+  /**
+   * Number of the revocation that last ended all it had been issued, as long as that is remembered; its tokens name it (model/token.ts).
+   * The store's to say: `put` leaves it as it is.
+   */
+  readonly generation?: number
 }

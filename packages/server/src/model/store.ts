@@ -45,7 +45,7 @@ export interface ClientStore {
    * a command made and `client` does not name is kept, behind the others.
    */
   put(client: Client, act: Act): Promise<void>
-  /** Removes the client, its secrets and its API keys. */
+  /** Removes the client, its secrets and its API keys, and ends all it was issued, as `AccessTokenStore.revoke` of the client does. */
   remove(realmId: string, clientId: string, act: Act): Promise<void>
 }
 
@@ -142,7 +142,10 @@ export interface RefreshTokenStore {
 
 export interface AccessTokenStore {
   findOpaque(realmId: string, hash: string): Promise<OpaqueToken | undefined>
-  /** Idempotent; the token is served again by no slot. The audit row is written the first time only. */
+  /**
+   * Idempotent; the token is served again by no slot. The audit row is written the first time only. That of a client is another one each
+   * time: its number becomes the client's `generation`, in the same transaction, as a change of the client.
+   */
   revoke(revocation: Revocation, audit: AuditEntry): Promise<void>
   /** Revocations with a sequence above `sequence`, in order, at most `limit`. */
   revocationsAfter(sequence: number, limit: number): Promise<NumberedRevocation[]>

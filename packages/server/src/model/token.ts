@@ -72,14 +72,18 @@ export interface ReusableToken {
   readonly reusableUntil: number
 }
 
-/** The names inside a `jti`: what minted the token stands before the dot, so that one revocation reaches all that it minted. */
-export function writeTokenId(credential: string | null, id: string): string {
-  return credential === null ? id : `${credential}.${id}`
+/**
+ * The names inside a `jti`: what minted the token stands before the last dot, so that one revocation reaches all that it minted; the client's
+ * generation as it was known behind `~`, so that the end of a generation reaches all of it, whatever the clocks say.
+ */
+export function writeTokenId(credential: string | null, id: string, generation: number): string {
+  const own = `${id}~${generation}`
+  return credential === null ? own : `${credential}.${own}`
 }
 
 /**
  * One revoked thing: a single token by `jti`, all access tokens of a refresh family by its id, all that a secret minted by the secret's, or all
- * that a client was issued until `issuedUntil`.
+ * that a client was issued before: its `sequence` is the client's generation from then on.
  */
 export interface Revocation {
   readonly realmId: string
@@ -89,7 +93,7 @@ export interface Revocation {
   readonly expiresAt: number
 }
 
-/** A server may issue so long after a client was switched off, until it reads of it. Seconds. */
+/** For tokens that name no generation: a server may issue so long after a client was switched off, until it reads of it. Seconds. */
 const UNREAD = 1
 
 /** Kills what a client has been issued by now; what it is issued once it is switched on again lives. @param now epoch seconds */
@@ -97,7 +101,7 @@ export function clientRevocation(realmId: string, clientId: string, now: number)
   return { realmId, kind: 'client', value: clientId, expiresAt: now + UNREAD + MAX_ACCESS_TOKEN_LIFETIME }
 }
 
-/** The latest `iat` that a revocation of a client reaches: it is kept exactly as long as what was issued then may live. */
+/** The latest `iat` that a revocation of a client reaches where the token names no generation: it is kept as long as what was issued then may live. */
 export function issuedUntil({ expiresAt }: Revocation): number {
   return expiresAt - MAX_ACCESS_TOKEN_LIFETIME
 }

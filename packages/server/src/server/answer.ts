@@ -29,13 +29,14 @@ export class Answer extends ServerResponse implements RequestAccount {
   /** Told of the status when the head is written. */
   counted: ((status: number) => void) | undefined = undefined
 
-  /** Our own writers give fields here, never a reason phrase. */
-  override writeHead(status: number, ...rest: readonly [(string | Fields)?, Fields?]): this {
+  /** Our own writers give fields here, never a reason phrase, and made for this answer alone: the id is written into them. */
+  override writeHead(status: number, first?: string | Fields, second?: Fields): this {
     this.counted?.(status)
-    const fields = typeof rest[0] === 'object' ? rest[0] : rest[1]
-    if (this.requestId === '') return fields ? super.writeHead(status, fields) : super.writeHead(status)
-    if (Array.isArray(fields)) return super.writeHead(status, [...fields, REQUEST_ID_HEADER, this.requestId])
+    const fields = (typeof first === 'object' ? first : second) ?? {}
+    if (this.requestId === '') return super.writeHead(status, fields)
+    if (Array.isArray(fields)) fields.push(REQUEST_ID_HEADER, this.requestId)
     // Also in place of one that the upstream sent: the id is the caller's, the log's and the upstream's alike.
-    return super.writeHead(status, { ...fields, [REQUEST_ID_HEADER]: this.requestId })
+    else fields[REQUEST_ID_HEADER] = this.requestId
+    return super.writeHead(status, fields)
   }
 }

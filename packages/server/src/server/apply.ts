@@ -4,7 +4,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { idOf } from '../config/client_auth.ts'
 import type { Progress } from '../config/config.ts'
-import { endTokens } from '../issue/client_tokens.ts'
 import type { ApiKey } from '../model/api_key.ts'
 import type { Act } from '../model/audit.ts'
 import type { Client, ClientSecret } from '../model/client.ts'
@@ -56,7 +55,7 @@ async function applyClients(store: Configured, realmId: string, configured: read
   for await (const page of pages((after) => store.clients.list(realmId, after, PAGE), clientIdOf)) {
     const changes = page.flatMap((stored) => {
       const client = missing.get(stored.clientId)
-      if (!client) return stored.origin === 'command' ? [] : [removeClient(store, stored, act)]
+      if (!client) return stored.origin === 'command' ? [] : [store.clients.remove(realmId, stored.clientId, act)]
       missing.delete(stored.clientId)
       return [applyClient(store, client, stored, act).then((found) => void sentences.push(...found))]
     })
@@ -68,15 +67,13 @@ async function applyClients(store: Configured, realmId: string, configured: read
 
 const clientIdOf = ({ clientId }: Client): string => clientId
 
-async function removeClient(store: Configured, client: Client, act: Act): Promise<void> {
-  // First, so that a start cut off in between does both at the next one.
-  await endTokens(store, client, act)
-  await store.clients.remove(client.realmId, client.clientId, act)
-}
-
 async function applyClient(store: Configured, configured: Client, stored: Client | undefined, act: Act): Promise<string[]> {
   const secrets = configured.secrets.map((secret) => asStored(secret, stored?.secrets ?? [], act.at))
-  const client = { ...configured, secrets: [...secrets, ...surviving(configured.secrets, stored?.secrets ?? [])] }
+  const client = {
+    ...configured,
+    secrets: [...secrets, ...surviving(configured.secrets, stored?.secrets ?? [])],
+    ...(stored?.generation !== undefined && { generation: stored.generation }),
+  }
   if (!isDeepStrictEqual(stored, client)) await store.clients.put(client, act)
   return secrets.flatMap((secret) => endedSentence('secret', secret, secret.expiresAt, client, act.at))
 }

@@ -65,7 +65,7 @@ export function createIssuance(store: Store, ledger: Ledger, configuration: Conf
     directory,
     revocations,
     feed,
-    signing: new SigningQueue({ parallel: availableParallelism() > 1 }),
+    signing: new SigningQueue({ parallel: availableParallelism() > configuration.listen.workers }),
     passwords: { verify: verifyPassword },
     random: { secret: () => randomBytes(32).toString('base64url'), id: () => randomUUID(), bytes: (length) => randomBytes(length) },
     now,

@@ -1,6 +1,7 @@
 // The management listener: health and metrics. Nothing of it is on the public one.
 import type { Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
+import { isLoopback } from '../config/url.ts'
 
 /** What a check of readiness found. */
 export interface CheckResult {
@@ -25,14 +26,24 @@ export interface ManagementOptions {
 }
 
 export function createManagement({ ready, metrics }: ManagementOptions): Server {
-  return createServer((request, response) => {
+  const server = createServer((request, response) => {
     const path = request.url?.split('?', 1)[0]
+    if (isMisdirected(server, request.headers.host))
+      return answer(response, 421, 'text/plain', 'This listener is on loopback: ask for it as 127.0.0.1, [::1] or localhost.\n')
     if (request.method !== 'GET' && request.method !== 'HEAD') return answer(response, 405, 'text/plain', 'This listener takes GET.\n')
     if (path === '/health/live') return answer(response, 200, 'application/json', '{"status":"ok"}')
     if (path === '/health/ready') return void answerReady(response, ready)
     if (path === '/metrics') return void answerMetrics(response, metrics)
     return answer(response, 404, 'text/plain', 'Here are /health/live, /health/ready and /metrics.\n')
   })
+  return server
+}
+
+/** A page of somebody whose host name was made to lead here reads nothing. A browser never leaves out Host; plain health checks do. */
+function isMisdirected(server: Server, host: string | undefined): boolean {
+  const bound = server.address()
+  if (host === undefined || bound === null || typeof bound === 'string' || !isLoopback(bound.address)) return false
+  return !isLoopback(host.replace(/:\d*$/, ''))
 }
 
 /** Throws, or rejects with, a sentence for the operator. */

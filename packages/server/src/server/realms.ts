@@ -1,6 +1,8 @@
 // From a configured realm to what its endpoints and its APIs' guards work with.
+
 import type { Guard } from '@countersign/guard'
 import { createGuard } from '@countersign/guard'
+import { CLOCK_LEAD } from '@countersign/guard/clock_lead'
 import type { Denial } from '@countersign/guard/options'
 import type { RouteRule } from '@countersign/guard/policy'
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
@@ -13,7 +15,7 @@ import type { RefusedAt } from '../gateway/refusal_audit.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
 import { resourceMetadataUrl } from '../issue/endpoints/protected_resource.ts'
 import { createKeyRing } from '../issue/keys/key_ring.ts'
-import { CLOCK_LEAD, readOpaqueClaims } from '../issue/live_token.ts'
+import { readOpaqueClaims } from '../issue/live_token.ts'
 import type { Api } from '../model/api.ts'
 import type { Realm } from '../model/realm.ts'
 import { StoreUnavailable } from '../model/store.ts'

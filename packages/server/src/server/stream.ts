@@ -7,7 +7,7 @@ const MOST_WAITING = 1024 * 1024
 
 export function stream(response: ServerResponse, { status, headers, begin }: StreamedResponse): void {
   if (response.destroyed) return
-  response.writeHead(status, headers)
+  response.writeHead(status, { ...headers })
   if (response.req.method === 'HEAD') return void response.end()
   response.flushHeaders()
   // Its pieces are small and must not wait for the next.

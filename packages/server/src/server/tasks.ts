@@ -1,6 +1,8 @@
 // What runs beside the requests: taking note of other processes' changes, writing behind, and what one node does for all while it leads:
 // rotating signing keys, and forgetting what has expired.
+
 import { setImmediate as turn } from 'node:timers/promises'
+import { CLOCK_LEAD } from '@countersign/guard/clock_lead'
 import type { Issuance, RealmContext } from '../issue/context.ts'
 import type { Standing } from '../issue/keys/rotation.ts'
 import { rotateWhenDue } from '../issue/keys/rotation.ts'
@@ -65,7 +67,8 @@ export function startTasks(options: TaskOptions): () => Promise<void> {
 function createSweep({ issuance, node, keepSeconds }: TaskOptions): () => Promise<void> {
   const { store, ledger, now } = issuance
   const steps: readonly (() => Promise<unknown>)[] = [
-    () => store.sweep(now()),
+    // A clock that is ahead has issued what ends a little later.
+    () => store.sweep(now() - CLOCK_LEAD),
     () => ledger.sweep(now() - USAGE_KEPT),
     () => store.metering.sweep(now() - USAGE_KEPT),
     () => store.audit.sweep(now() - keepSeconds),

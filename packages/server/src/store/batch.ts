@@ -35,8 +35,12 @@ interface Task {
 
 /** So that one flood of writes does not hold the event loop. */
 const MOST_UNITS = 1000
-/** Between two attempts at a lock that another process holds, in milliseconds. */
+/**
+ * Between two attempts at a lock that another process holds, in milliseconds: short at first, since a worker beside this one lets go of it
+ * after less than one, and longer for each SHORTLY that it was waited for, since a backup or a migration does not.
+ */
 const LONGEST_PAUSE = 10
+const SHORTLY = 16
 
 /** `patience`: milliseconds to try for the write lock, without blocking the event loop, before the writes are refused. */
 export const createBatch = (driver: BatchDriver, patience: number, lockedMessage: string): Batch => {
@@ -67,7 +71,7 @@ export const createBatch = (driver: BatchDriver, patience: number, lockedMessage
       waited = 0
       rejectAll(queue.splice(0), new StoreUnavailable(lockedMessage))
     } else {
-      const pause = Math.min(waited + 1, LONGEST_PAUSE)
+      const pause = Math.min(1 + Math.floor(waited / SHORTLY), LONGEST_PAUSE)
       waited += pause
       schedule(pause)
     }

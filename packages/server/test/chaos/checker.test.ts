@@ -1,7 +1,7 @@
 // The judge of the fault tests itself: it has nothing to say of a run in which all is well, and sees each thing that must not be.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { check } from './checker.ts'
+import { check, figures } from './checker.ts'
 import type { Disturbance, Evidence, Facts, Seen } from './seen.ts'
 
 const seen = (what: Seen['what'], at: number, rest: Partial<Seen> = {}): Seen => ({
@@ -164,6 +164,14 @@ test('an old secret that goes on, a new one that is refused, and a change that t
   sees(evidence([], clients(false, 's1')), /^configuration: made-1: its last secret is not in the database/)
 })
 
+test('what a node whose clock is ahead issued in the last moment before a client was disabled', () => {
+  const last = seen('token', 9985, { client: 'made-1', shown: 's2', got: 'x3' })
+  sees(
+    evidence([last, seen('call', 11_100, { client: 'made-1', shown: 'x3' })], {}, { skew: 4 }),
+    /^configuration: .* after it was disabled/,
+  )
+})
+
 test('an answer that is not documented, one without need, none at all, and one that comes too late', () => {
   sees(evidence([seen('token', 100, { status: 500, code: 'server_error' })]), /^answers: .* 500 \(server_error\)/)
   sees(evidence([seen('token', 100, { status: 503, retryAfter: 5 })]), /^answers: .* while all was well/)
@@ -180,5 +188,22 @@ test('a call that the plan lets pass without the ledger and that is refused', ()
   sees(
     evidence([seen('call', 20_100, { client: 'patient', shown: 'p', status: 503, retryAfter: 5 })]),
     /^answers: patient .* its plan lets it pass/,
+  )
+})
+
+test('how soon a node serves again is measured where no other fault of it came in between', () => {
+  const probe = (at: number, node: number): Seen =>
+    seen('introspect', at, { node, client: 'checker', shown: 'fine', active: true, probe: true })
+  const disturbances: readonly Disturbance[] = [
+    { fault: 'database killed', from: 30_000, to: 30_500 },
+    { fault: 'path cut', node: 1, from: 30_600, to: 33_000 },
+  ]
+  const given = evidence([probe(30_700, 0), probe(30_900, 0), probe(33_100, 1)], {}, { disturbances })
+  assert.deepEqual(
+    figures(given).filter(([what]) => what.startsWith('served again')),
+    [
+      ['served again after: database killed', 'median 210 ms, longest 210 ms (1)'],
+      ['served again after: path cut', 'median 110 ms, longest 110 ms (1)'],
+    ],
   )
 })

@@ -64,8 +64,11 @@ function recoveries({ seen, disturbances }: Evidence): readonly (readonly [strin
     if (isNodeFault(one) || one.fault === 'clock set' || one.fault === 'path slow') continue
     for (const node of one.node === undefined ? nodes : [one.node]) {
       const first = probes.find((probe) => probe.node === node && probe.status === 200 && probe.answeredAt > one.to)
-      const isAlone = disturbances.every((other) => other === one || first === undefined || !meets(first, other))
-      if (first !== undefined && isAlone) times.set(one.fault, [...(times.get(one.fault) ?? []), first.answeredAt - one.to])
+      if (first === undefined) continue
+      // Another fault in between would be measured too.
+      const wait = { ...first, sentAt: one.to }
+      const isAlone = disturbances.every((other) => other === one || other.fault === 'clock set' || !meets(wait, other))
+      if (isAlone) times.set(one.fault, [...(times.get(one.fault) ?? []), first.answeredAt - one.to])
     }
   }
   return [...times].map(([fault, all]) => [`served again after: ${fault}`, describe(all.sort((a, b) => a - b))] as const)

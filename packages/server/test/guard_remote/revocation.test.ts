@@ -65,7 +65,7 @@ test('tokens of a client that a command switches off die everywhere, and new one
     for (const one of [bearer, opaque]) await becomes('the token of a disabled client', 'invalid_token', () => codeOf(guard, one))
     assert.equal(await codeOf(guard, other), 'allowed')
     for (const id of ['shop', 'reference']) await commandLine(server, ['client', 'enable', '--id', id, '--realm', 'far'])
-    // Those of before stay dead; what it is given from the next second on lives.
+    // Those of before stay dead; what it is given from now on lives.
     await becomes('a token of the client that is on again', 'allowed', async () => {
       try {
         return await codeOf(guard, await server.bearer('shop'))

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import type { Store } from '../../src/model/store.ts'
 import { runApiKeyConformance } from './conformance_api_keys.ts'
 import { runAuditConformance } from './conformance_audit.ts'
+import { runGenerationConformance } from './conformance_generations.ts'
 import { runIssuingConformance } from './conformance_issuing.ts'
 import { runKeyConformance } from './conformance_keys.ts'
 import { runMeteringConformance } from './conformance_metering.ts'
@@ -44,6 +45,7 @@ export const runStoreConformance = (name: string, open: () => Promise<OpenedStor
     runSecretConformance(withStore)
     runApiKeyConformance(withStore)
     runRevocationConformance(withStore)
+    runGenerationConformance(withStore)
     runIssuingConformance(withStore)
     runAuditConformance(withStore)
     runMeteringConformance(withStore)

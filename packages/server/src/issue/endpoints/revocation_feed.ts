@@ -1,5 +1,5 @@
 // What has been revoked, told as it happens: `GET /realms/{realm}/revocations`, text/event-stream, for guards in other programs.
-// Events: hello {sequence, heartbeat}, revoked {kind, value, issued_until?, expires_at}, caught_up {sequence}, changed {}, beat {}.
+// Events: hello {sequence, heartbeat}, revoked {kind, value, generation?, issued_until?, expires_at}, caught_up {sequence}, changed {}, beat {}.
 // `Last-Event-ID` goes on behind what was seen. RFC knows no such feed; the form is WHATWG's server-sent events.
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import type { Endpoint } from '../context.ts'

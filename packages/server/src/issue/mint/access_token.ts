@@ -22,7 +22,7 @@ export function draftAccessToken(
   const now = context.now()
   const ends = now + (client.accessTokenLifetime ?? context.realm.accessTokenLifetime)
   const expiresAt = exchange ? Math.min(ends, exchange.expiresAt) : ends
-  const jti = writeTokenId(credential, context.random.id())
+  const jti = writeTokenId(credential, context.random.id(), client.generation ?? 0)
   const family = sid ?? exchange?.sid
   const values = {
     iss: context.realm.issuer,

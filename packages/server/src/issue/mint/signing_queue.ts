@@ -1,6 +1,6 @@
 // When and where tokens are signed. A request alone is signed at once: a hand-over would only cost latency. Requests of one event-loop turn
-// go to the thread pool, so that signing and everything else use two cores; on one core fast signatures are made in one loop instead,
-// where the curve's tables stay in the cache.
+// go to the thread pool, so that signing and everything else use two cores; where this process has one core, since there is no other or other
+// workers have the others, fast signatures are made in one loop instead, where the curve's tables stay in the cache.
 import type { Signer } from '@countersign/protocol/jose/jws'
 
 export interface SigningQueueOptions {

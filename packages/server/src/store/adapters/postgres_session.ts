@@ -62,9 +62,13 @@ const HELPFUL = [
 /** Makes the schema if it is not there. One that is needs no right to make any. */
 export const useSchema = async (link: Link, server: PostgresServer): Promise<void> => {
   const { schema } = server
-  if (schema !== null) {
-    const { count } = await link.run({ sql: 'SELECT 1 FROM information_schema.schemata WHERE schema_name = ?', params: [schema] })
-    if (count === 0) await link.say(`CREATE SCHEMA IF NOT EXISTS ${schema}`)
+  if (schema !== null && !(await hasSchema(link, schema))) {
+    try {
+      await link.say(`CREATE SCHEMA IF NOT EXISTS ${schema}`)
+    } catch (error) {
+      // Of two nodes that make it at once one may be told of a conflict, IF NOT EXISTS or not.
+      if (!(await hasSchema(link, schema))) throw error
+    }
   }
   const { rows } = await link.run({ sql: TABLES, params: [] })
   const names = new Set(rows.map((row) => row['name']))
@@ -75,5 +79,8 @@ export const useSchema = async (link: Link, server: PostgresServer): Promise<voi
   )
     throw new StoreUnavailable(`${placeOf(server)} holds tables of another program: give Countersign a database or a ?schema= of its own.`)
 }
+
+const hasSchema = async (link: Link, schema: string): Promise<boolean> =>
+  (await link.run({ sql: 'SELECT 1 FROM information_schema.schemata WHERE schema_name = ?', params: [schema] })).count > 0
 
 const TABLES = 'SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables WHERE table_schema = current_schema()'

@@ -6,7 +6,7 @@ import { insertRows } from '../rows.ts'
 import type { Sql, Statement, Unit } from '../sql.ts'
 import { each, first, query, statement } from '../sql.ts'
 import { appendAudit } from './audit.ts'
-import { raiseRevocation } from './counters.ts'
+import { raiseRevisionAlone, raiseRevocation } from './counters.ts'
 import { emptySlotOf, emptySlotsOf, emptySlotsOfClient } from './reusable_tokens.ts'
 
 export const accessTokenTable = (sql: Sql): AccessTokenStore => ({
@@ -29,6 +29,13 @@ export function* recordRevocation({ realmId, kind, value, expiresAt }: Revocatio
   return false
 }
 
+/** Ends what a client was issued: each is a new one, with a number of its own, and remembered as long as any before it. */
+export function* recordCut({ realmId, kind, value, expiresAt }: Revocation): Unit<void> {
+  yield raiseRevocation
+  if ((yield statement(RECORD, realmId, kind, value, expiresAt)) === 1) return
+  yield statement(RENUMBER, expiresAt, expiresAt, realmId, kind, value)
+}
+
 /** Each removes at most `limit` rows; to be repeated while it does. */
 export const sweepAccessTokens = (now: number, limit: number): Statement[] => [
   statement(SWEEP_OPAQUE, now, limit),
@@ -47,6 +54,9 @@ const RECORD = `INSERT INTO revocations (realm_id, kind, value, expires_at, sequ
 const PROLONG = `UPDATE revocations SET expires_at = ?, sequence = ${NUMBER}
   WHERE realm_id = ? AND kind = ? AND value = ? AND expires_at < ?`
 
+const RENUMBER = `UPDATE revocations SET expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END, sequence = ${NUMBER}
+  WHERE realm_id = ? AND kind = ? AND value = ?`
+
 const REVOCATIONS_AFTER = 'SELECT realm_id, kind, value, expires_at, sequence FROM revocations WHERE sequence > ? ORDER BY sequence LIMIT ?'
 
 const SWEEP_OPAQUE = `DELETE FROM opaque_tokens WHERE (realm_id, hash) IN
@@ -58,10 +68,18 @@ const SWEEP_REVOCATIONS = `DELETE FROM revocations WHERE (realm_id, kind, value)
 
 function* revoke(revocation: Revocation, audit: AuditEntry): Unit<void> {
   const { realmId, kind, value } = revocation
+  if (kind === 'client') return yield* cutClient(revocation, audit)
   if (kind === 'jti') yield emptySlotOf(realmId, value)
   if (kind === 'credential') yield* emptySlotsOf(realmId, value)
-  if (kind === 'client') yield emptySlotsOfClient(realmId, value)
   if (yield* recordRevocation(revocation)) yield* appendAudit([audit])
+}
+
+/** Whoever knows the client must hear of its new generation. */
+function* cutClient(revocation: Revocation, audit: AuditEntry): Unit<void> {
+  yield raiseRevisionAlone
+  yield emptySlotsOfClient(revocation.realmId, revocation.value)
+  yield* recordCut(revocation)
+  yield* appendAudit([audit])
 }
 
 const toOpaqueToken = (row: { realm_id: string; hash: string; claims: string; expires_at: number }): OpaqueToken => ({

@@ -3,11 +3,14 @@
 import type { Act } from '../../model/audit.ts'
 import type { Client, ClientSecret } from '../../model/client.ts'
 import type { ClientStore } from '../../model/store.ts'
-import type { Query, Sql, Unit } from '../sql.ts'
+import { clientRevocation } from '../../model/token.ts'
+import type { Query, Sql, Statement, Unit } from '../sql.ts'
 import { ask, query, statement } from '../sql.ts'
+import { recordCut } from './access_tokens.ts'
 import { appendAudit } from './audit.ts'
 import { acted, changeOf } from './change.ts'
 import { raiseRevision, raiseRevisionAlone } from './counters.ts'
+import { emptySlotsOfClient } from './reusable_tokens.ts'
 import type { SecretRow } from './secrets.ts'
 import { putSecrets, SECRET_COLUMNS, toSecret } from './secrets.ts'
 
@@ -19,42 +22,53 @@ export const clientTable = (sql: Sql): ClientStore => ({
 })
 
 /** A client has as many rows as secrets, and one with nulls if it has none. */
-type ClientRow = { readonly client_id: string; readonly document: string } & (SecretRow | { readonly id: null })
+type ClientRow = { readonly client_id: string; readonly document: string; readonly generation: number | null } & (
+  | SecretRow
+  | { readonly id: null }
+)
 
-const FIND = `SELECT c.client_id, c.document, ${SECRET_COLUMNS}
-  FROM clients c LEFT JOIN client_secrets s ON s.realm_id = c.realm_id AND s.client_id = c.client_id
+const CUT = "LEFT JOIN revocations r ON r.realm_id = c.realm_id AND r.kind = 'client' AND r.value = c.client_id"
+
+const FIND = `SELECT c.client_id, c.document, r.sequence AS generation, ${SECRET_COLUMNS}
+  FROM clients c LEFT JOIN client_secrets s ON s.realm_id = c.realm_id AND s.client_id = c.client_id ${CUT}
   WHERE c.realm_id = ? AND c.client_id = ?
   ORDER BY s.ordinal`
 
-const LIST = `SELECT c.client_id, c.document, ${SECRET_COLUMNS}
+const LIST = `SELECT c.client_id, c.document, r.sequence AS generation, ${SECRET_COLUMNS}
   FROM (SELECT realm_id, client_id, document FROM clients WHERE realm_id = ? AND client_id > ? ORDER BY client_id LIMIT ?) c
-  LEFT JOIN client_secrets s ON s.realm_id = c.realm_id AND s.client_id = c.client_id
+  LEFT JOIN client_secrets s ON s.realm_id = c.realm_id AND s.client_id = c.client_id ${CUT}
   ORDER BY c.client_id, s.ordinal`
 
 const PUT = `INSERT INTO clients (realm_id, client_id, document) VALUES (?, ?, ?)
   ON CONFLICT (realm_id, client_id) DO UPDATE SET document = excluded.document`
 
-/** Its slots and refresh tokens go too: a client registered later under the same id must not inherit them. */
-const REMOVE = [
-  'DELETE FROM reusable_tokens WHERE realm_id = ? AND client_id = ?',
-  'DELETE FROM refresh_families WHERE realm_id = ? AND client_id = ?',
-]
+/** A client registered later under the same id must not inherit its refresh tokens. */
+const removeFamilies = (realmId: string, clientId: string): Statement => ({
+  ...statement('DELETE FROM refresh_families WHERE realm_id = ? AND client_id = ?', realmId, clientId),
+  blind: true,
+})
 
 const find = (realmId: string, clientId: string): Query<Client | undefined> =>
   query(statement(FIND, realmId, clientId), (rows: readonly ClientRow[]) => toClients(rows)[0])
 
 function* put(client: Client, act: Act): Unit<void> {
-  const { secrets: named, ...document } = client
+  const given = withoutGeneration(client)
+  const { secrets: named, ...document } = given
   const { realmId, clientId } = client
   yield raiseRevision
   const stored = yield* ask(find(realmId, clientId))
   const secrets = stored ? decided(named, stored.secrets) : named
-  const change = changeOf(stored, { ...client, secrets })
+  const change = changeOf(stored && withoutGeneration(stored), { ...given, secrets })
   if (change === undefined) return
+  // A request that was under way when an earlier one of this name was removed may have left it one.
+  if (!stored) yield removeFamilies(realmId, clientId)
   yield statement(PUT, realmId, clientId, JSON.stringify(document))
   yield* putSecrets(realmId, clientId, secrets)
   yield* appendAudit([acted(act, realmId, clientId, 'client.put', change)])
 }
+
+/** It is no part of the document, and nothing that changes it. */
+const withoutGeneration = ({ generation: _generation, ...client }: Client): Client => client
 
 /** The list as asked for, with what commands have decided since the asker read it. */
 const decided = (named: readonly ClientSecret[], stored: readonly ClientSecret[]): readonly ClientSecret[] => {
@@ -75,8 +89,10 @@ const endedAs = (stored: readonly ClientSecret[], secret: ClientSecret): ClientS
 
 function* remove(realmId: string, clientId: string, act: Act): Unit<void> {
   yield raiseRevisionAlone
-  for (const text of REMOVE) yield statement(text, realmId, clientId)
+  yield emptySlotsOfClient(realmId, clientId)
+  yield removeFamilies(realmId, clientId)
   if ((yield statement('DELETE FROM clients WHERE realm_id = ? AND client_id = ?', realmId, clientId)) === 0) return
+  yield* recordCut(clientRevocation(realmId, clientId, act.at))
   yield* appendAudit([acted(act, realmId, clientId, 'client.removed', {})])
 }
 
@@ -103,8 +119,12 @@ const toClients = (rows: readonly ClientRow[]): Client[] => {
   return clients
 }
 
-const toClient = (rows: readonly ClientRow[]): Client => ({
-  ...EARLIER,
-  ...(JSON.parse(rows[0]?.document ?? '{}') as Omit<Client, 'secrets'>),
-  secrets: rows.flatMap((row) => (row.id === null ? [] : [toSecret(row)])),
-})
+const toClient = (rows: readonly ClientRow[]): Client => {
+  const generation = rows[0]?.generation ?? undefined
+  return {
+    ...EARLIER,
+    ...(JSON.parse(rows[0]?.document ?? '{}') as Omit<Client, 'secrets' | 'generation'>),
+    secrets: rows.flatMap((row) => (row.id === null ? [] : [toSecret(row)])),
+    ...(generation !== undefined && { generation }),
+  }
+}

@@ -1,7 +1,7 @@
 // The counters other tables raise in their own transactions, and the probe that tells whether a write would succeed.
 
 import type { Statement, Unit } from '../sql.ts'
-import { ask, query, statement } from '../sql.ts'
+import { query, statement } from '../sql.ts'
 
 const RAISE_REVISION = "UPDATE counters SET value = value + 1 WHERE name = 'revision'"
 
@@ -19,14 +19,13 @@ export const revision = query(
 /** First statement of every revocation, which then reads its own number from the row it has locked. */
 export const raiseRevocation: Statement = { ...statement("UPDATE counters SET value = value + 1 WHERE name = 'revocation'"), blind: true }
 
-/** Takes the next `count` numbers of the audit trail, and gives the first. Next to last in its unit: all others wait for the row. */
-export function* nextAuditNumbers(count: number): Unit<number> {
-  const last = yield* ask(query(statement(RAISE_AUDIT, count), (rows: readonly { value: number }[]) => rows[0]?.value))
-  if (last === undefined) throw new TypeError('The counter of the audit trail is not in the database.')
-  return last - count + 1
-}
+/**
+ * Takes the next `count` numbers of the audit trail, the last of which is then the row's value. Next to last in its unit: all others wait for
+ * the row, so that nothing may be waited for between here and the commit.
+ */
+export const raiseAudit = (count: number): Statement => ({ ...statement(RAISE_AUDIT, count), blind: true })
 
-const RAISE_AUDIT = "UPDATE counters SET value = value + ? WHERE name = 'audit' RETURNING value"
+const RAISE_AUDIT = "UPDATE counters SET value = value + ? WHERE name = 'audit'"
 
 export const lastAuditNumber = query(
   statement("SELECT value FROM counters WHERE name = 'audit'"),
