@@ -79,6 +79,11 @@ function tokensLeft({ quota, span, now }: TokenBudget, used: number): RateLimit 
   }
 }
 
+/** A budget that only warns refuses nothing: beyond it there is none to tell, since a client that believes `r=0` stops. */
+function isLimit({ quota }: TokenBudget, used: number): boolean {
+  return quota.mode === 'enforce' || used < quota.limit
+}
+
 class PlanLimits implements Limits {
   readonly #context: RealmContext
   readonly #client: Client
@@ -141,7 +146,7 @@ class PlanLimits implements Limits {
 
   #write(used: number | undefined): Readonly<Record<string, string>> {
     const limits: RateLimit[] = []
-    if (this.#budget && used !== undefined) limits.push(tokensLeft(this.#budget, used))
+    if (this.#budget && used !== undefined && isLimit(this.#budget, used)) limits.push(tokensLeft(this.#budget, used))
     if (this.#rate && this.#drawn) {
       const { remaining, reset } = this.#drawn
       limits.push({ name: REQUESTS, quota: this.#rate.limit, window: this.#rate.seconds, remaining, reset })

@@ -120,7 +120,13 @@ test('a client without a plan has its realm’s, each for itself; an empty plan 
 
 test('a plan that only warns refuses nothing, and tells the operator at each threshold once', async () => {
   const before = server.notices.length
-  for (let spent = 0; spent < 6; spent++) assert.equal((await ask('warned')).status, 200)
+  const left: (string | undefined)[] = []
+  for (let spent = 0; spent < 6; spent++) {
+    const { status, headers } = await ask('warned')
+    assert.equal(status, 200)
+    left.push(/"tokens";r=(\d+)/.exec(headers.get('ratelimit') ?? '')?.[1])
+  }
+  assert.deepEqual(left, ['3', '2', '1', undefined, undefined, undefined], 'r=0 would stop a client that nothing stops')
   assert.deepEqual(server.notices.slice(before), [
     'Client warned of realm shop has used 50 % of its 4 tokens of this month.',
     'Client warned of realm shop has used 100 % of its 4 tokens of this month.',
