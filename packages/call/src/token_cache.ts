@@ -28,7 +28,7 @@ export interface TokenCache {
    * @throws what `work` throws; a cache that cannot keep others out runs `work` all the same, since one token more is better than none.
    */
   exclusively?<Result>(key: string, work: () => Promise<Result>): Promise<Result>
-  /** What those who share this cache know of the key besides its token. */
+  /** What those who share this cache know of the key besides its token: `{}` for nothing, undefined where it cannot be asked. */
   recall?(key: string): Remembered | undefined | Promise<Remembered | undefined>
   remember?(key: string, remembered: Remembered): void | Promise<void>
 }

@@ -170,7 +170,13 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   }
 
   const renew = async (key: string): Promise<HeldToken> => {
-    failures.check()
+    try {
+      failures.check()
+    } catch (error) {
+      // Whoever shares the cache may have had it forgotten.
+      if (!failures.shareable() || (await memory.recall(key)).failure) throw error
+      failures.forget()
+    }
     const begun = generation
     return flights.run(`${begun} ${key}`, () => alone(key, () => request(key, begun)))
   }

@@ -28,7 +28,7 @@ function sharedCache(): TokenCache & { locked: number } {
     },
     recall: async (key: string) => {
       const text = notes.get(key)
-      return text === undefined ? undefined : (JSON.parse(text) as Remembered)
+      return text === undefined ? {} : (JSON.parse(text) as Remembered)
     },
     // As a file or a server does it: nothing to remember is nothing kept.
     remember: async (key: string, remembered: Remembered) => {
@@ -99,6 +99,17 @@ test('refused credentials are learned once for all, and forgotten once for all',
   provider.answer = () => tokens('mended')
   await clients[3]?.invalidate()
   assert.equal((await clients[4]?.token())?.accessToken, 'mended')
+})
+
+test('who was refused himself hears too that it is forgotten', async (t) => {
+  const provider = await startProvider(t)
+  provider.answer = () => new OAuthError('invalid_client', 'no such client')
+  const [one, other] = many(2, provider, { ...simulatedTime(), cache: sharedCache() })
+  await assert.rejects(Promise.resolve(other?.token()), { code: 'invalid_client' })
+  provider.answer = () => tokens('mended')
+  await assert.rejects(Promise.resolve(other?.token()), { code: 'invalid_client' })
+  await one?.invalidate()
+  assert.equal((await other?.token())?.accessToken, 'mended')
 })
 
 test('a provider that cannot be reached from here is not said to be away everywhere', async (t) => {
