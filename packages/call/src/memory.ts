@@ -2,6 +2,7 @@
 
 import type { BackOffLimits } from './back_off.ts'
 import { backOff } from './back_off.ts'
+import type { Budget } from './budget.ts'
 import { DiscoveryFailed, TokenRequestFailed } from './errors.ts'
 import type { Remembered, TokenCache } from './token_cache.ts'
 
@@ -100,4 +101,9 @@ function again(failure: Failure, leftMs: number): Error {
   if (failure instanceof DiscoveryFailed) return failure
   const { code, origin, status, serverCode, description } = failure
   return new TokenRequestFailed({ code, origin, status, serverCode, description, retryAfter: Math.ceil(leftMs / 1000) })
+}
+
+/** What the fields of an answer do not say, and the last word on it still holds. */
+export function kindOf({ enforced, reuses }: Partial<Budget> = {}): Pick<Budget, 'enforced' | 'reuses'> {
+  return { ...(enforced === undefined ? {} : { enforced }), ...(reuses === undefined ? {} : { reuses }) }
 }

@@ -6,7 +6,7 @@ import { DiscoveryFailed, TokenRequestFailed } from './errors.ts'
 import type { Emit } from './events.ts'
 import { ageAt, freshnessOf, LAST_SHARE } from './freshness.ts'
 import { again, hold, isSame, usableRefreshToken } from './held_token.ts'
-import { createFailureMemory, createMemory } from './memory.ts'
+import { createFailureMemory, createMemory, kindOf } from './memory.ts'
 import { createSingleFlight } from './single_flight.ts'
 import type { HeldToken, Remembered, TokenCache } from './token_cache.ts'
 
@@ -67,7 +67,6 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   /** Renewal of this token is put off, for the budget's sake or a human's. */
   let kept: { readonly accessToken: string; readonly until: number } | undefined
   let probedAt = Number.NEGATIVE_INFINITY
-
   const keyOf = (): Promise<string> => {
     keyed ??= computeKey().catch((error: unknown) => {
       keyed = undefined
@@ -248,9 +247,4 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       await memory.note(key, { budget, ...(over ? { failure: undefined } : {}) })
     },
   }
-}
-
-/** What the fields of an answer do not say, and the last word on it still holds. */
-function kindOf({ enforced, reuses }: Partial<Budget> = {}): Pick<Budget, 'enforced' | 'reuses'> {
-  return { ...(enforced === undefined ? {} : { enforced }), ...(reuses === undefined ? {} : { reuses }) }
 }
