@@ -10,6 +10,12 @@ import { startProvider } from './fake_provider.ts'
 
 const fileOf = (home: string): string => join(home, '.config', 'countersign', 'callsign.json')
 
+/** A login with the secret on standard input, to be kept in the keychain. */
+const keptInKeychain = (tokenUrl: string, profile: string): string[] => [
+  ...['login', '--token-url', tokenUrl, '--client-id', 'ours', '--client-secret-file', '-'],
+  ...['--store', 'keychain', '--profile', profile],
+]
+
 test('a profile is added, listed, shown, used and removed, in a file that only its owner reads', async (t) => {
   const [home, provider] = [await homeOf(t), await startProvider(t)]
   const run = (...args: string[]) => command(args, { home, env: { OURS: 'from-variable' } })
@@ -128,19 +134,7 @@ test('on macOS the keychain is security, and a secret goes to it on standard inp
   const [home, provider] = [await homeOf(t), await startProvider(t)]
   const { bin, entries, calls } = await installKeychain(t)
   const env = { PATH: `${bin}:${process.env['PATH']}` }
-  const args = [
-    'login',
-    '--token-url',
-    provider.tokenUrl,
-    '--client-id',
-    'ours',
-    '--client-secret-file',
-    '-',
-    '--store',
-    'keychain',
-    '--profile',
-    'mac',
-  ]
+  const args = keptInKeychain(provider.tokenUrl, 'mac')
   const { code, err } = await command(args, { home, env, stdin: 'mac-secret', platform: 'darwin' })
   assert.equal(code, 0, err)
   assert.equal(await entries.get('mac/client-secret'), 'mac-secret')
@@ -153,19 +147,7 @@ test('the real command shows no secret to its children, neither in arguments nor
   const [home, provider] = [await homeOf(t), await startProvider(t)]
   const { bin, calls, environments } = await installKeychain(t)
   const env = { PATH: `${bin}:${process.env['PATH']}`, CALLSIGN_PASSWORD: 'never-shown' }
-  const login = [
-    'login',
-    '--token-url',
-    provider.tokenUrl,
-    '--client-id',
-    'ours',
-    '--client-secret-file',
-    '-',
-    '--store',
-    'keychain',
-    '--profile',
-    'p',
-  ]
+  const login = keptInKeychain(provider.tokenUrl, 'p')
   const made = await callsign(login, { home, env, stdin: 'hunter2' })
   assert.equal(made.code, 0, made.err)
   const used = await callsign(['token', '--fresh'], { home, env })
