@@ -12,8 +12,12 @@ const fileOf = (home: string): string => join(home, '.config', 'countersign', 'c
 
 /** A login with the secret on standard input, to be kept in the keychain. */
 const keptInKeychain = (tokenUrl: string, profile: string): string[] => [
-  ...['login', '--token-url', tokenUrl, '--client-id', 'ours', '--client-secret-file', '-'],
-  ...['--store', 'keychain', '--profile', profile],
+  'login',
+  `--token-url=${tokenUrl}`,
+  '--client-id=ours',
+  '--client-secret-file=-',
+  '--store=keychain',
+  `--profile=${profile}`,
 ]
 
 test('a profile is added, listed, shown, used and removed, in a file that only its owner reads', async (t) => {
