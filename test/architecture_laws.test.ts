@@ -107,7 +107,6 @@ test('drivers, framework and node: modules are found outside their places', () =
   const places: readonly (readonly [string, string, string])[] = [
     [`import pg from 'pg'`, 'packages/server/src/store/adapters/postgres.ts', 'packages/server/src/store/tables/x.ts'],
     [`import { DatabaseSync } from 'node:sqlite'`, 'packages/server/src/store/adapters/sqlite.ts', 'packages/server/src/store/x.ts'],
-    [`import { Pool } from 'undici'`, 'packages/server/src/gateway/upstream.ts', 'packages/server/src/gateway/gateway.ts'],
     [`import type { FastifyInstance } from 'fastify'`, 'examples/guard_fastify.ts', 'packages/guard/src/adapters/fastify.ts'],
     [`import { sign } from 'node:crypto'`, 'packages/protocol/src/jose/jws.ts', 'packages/protocol/src/oauth/x.ts'],
     [`import { open } from 'node:fs/promises'`, 'packages/call/src/token_file.ts', 'packages/call/src/budget.ts'],

@@ -43,13 +43,6 @@ export const RESERVED: readonly Reservation[] = [
     law: 'only store/adapters/sqlite.ts may import it.',
   },
   {
-    what: "The driver 'undici'",
-    specifier: /^undici(?:$|\/)/,
-    within: ANYWHERE,
-    allowed: [/^packages\/server\/src\/gateway\/upstream\.ts$/],
-    law: 'only gateway/upstream.ts may import it.',
-  },
-  {
     what: 'A web framework',
     specifier: /^(?:express|@?fastify)(?:$|[/-])/,
     within: ANYWHERE,

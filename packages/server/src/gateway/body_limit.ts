@@ -13,7 +13,8 @@ export function limitBody(request: IncomingMessage, most: number): Transform {
     if (!request.complete) limited.destroy(new Error('the caller is gone'))
   }
   request.once('close', breakOff).once('error', breakOff)
-  limited.once('close', () => request.unpipe(limited).off('close', breakOff))
+  // Whoever sends it may have let go of it when it breaks off.
+  limited.on('error', () => undefined).once('close', () => request.unpipe(limited).off('close', breakOff))
   return request.pipe(limited)
 }
 

@@ -2,15 +2,16 @@
 // A thing with a life: it ends once, when the answer has left or broken off. Owns no pool, no policy.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { limitBody } from './body_limit.ts'
 import type { GatewayErrorCode } from './errors.ts'
 import { answerGatewayError, hasBody } from './errors.ts'
 import { codeOf, isConnectionFailure, isHarmless } from './failure.ts'
-import type { AnswerHeaders } from './fields.ts'
-import { answerFields, isCoded } from './fields.ts'
-import { openTunnel } from './tunnel.ts'
-import type { Upstream } from './upstream.ts'
+import { answerFields, valuesOf } from './fields.ts'
+import { answerSwitch, openTunnel } from './tunnel.ts'
+import type { AnswerHead } from './upstream/answer_head.ts'
+import type { Ask, AskListener, Line } from './upstream/ask.ts'
+import type { Upstream } from './upstream/upstream.ts'
 
 /** What the caller wants of the connection instead of an answer. */
 export interface Upgrade {
@@ -44,13 +45,6 @@ export interface Errand {
 /** @param status 0: nothing of an answer was begun. Bytes are of bodies, or of what went through a tunnel. */
 export type Settled = (status: number, bytesIn: number, bytesOut: number) => void
 
-/** What undici gives a handler to steer by. */
-interface Controller {
-  readonly abort: (reason: Error) => void
-  readonly pause: () => void
-  readonly resume: () => void
-}
-
 /** A caller that takes nothing of his answer for so long is gone. */
 const STALLED_MS = 60_000
 /** So long a request waits for one of the upstream's connections, or as long as its answer may take. */
@@ -58,15 +52,15 @@ const WAITING_MS = 10_000
 const RETRY_MS = 50
 
 const NOWHERE: Errand = Object.freeze({ path: '', fields: [] })
-const GONE = new Error('the caller is gone')
 const CLOSE = Object.freeze({ connection: 'close' } as const)
 
-export class Exchange {
+export class Exchange implements Ask, AskListener {
   readonly #order: Order
   readonly #settled: Settled
   #upstream: Upstream | undefined
   #errand: Errand = NOWHERE
-  #controller: Controller | undefined
+  #line: Line | undefined
+  #body: Readable | undefined
   #attempts = 0
   /** The first byte of an answer has come. */
   #begun = false
@@ -106,96 +100,115 @@ export class Exchange {
     else answerGatewayError(response, code, answerHeaders)
   }
 
-  // Behind here: what undici calls.
+  // What the upstream is asked.
 
-  onRequestStart(controller: Controller): void {
+  get method(): string {
+    return this.#order.request.method ?? 'GET'
+  }
+
+  get path(): string {
+    return this.#errand.path
+  }
+
+  get fields(): readonly string[] {
+    return this.#errand.fields
+  }
+
+  get body(): Readable | undefined {
+    return this.#body
+  }
+
+  get protocol(): string | undefined {
+    return this.#order.upgrade?.protocol
+  }
+
+  // What comes of it.
+
+  onLine(line: Line): boolean {
     clearTimeout(this.#waiting)
     const { request, response } = this.#order
-    this.#controller = controller
-    if (this.#over || response.headersSent) controller.abort(GONE)
-    else if (request.headers.expect !== undefined) response.writeContinue()
+    if (this.#over || response.headersSent) return false
+    this.#line = line
+    if (request.headers.expect !== undefined) response.writeContinue()
+    return true
   }
 
-  onBodySent(chunk: Uint8Array): void {
-    this.#bytesIn += chunk.byteLength
+  onBodySent(bytes: number): void {
+    this.#bytesIn += bytes
   }
 
-  onResponseStarted(): void {
+  onBegun(): void {
     this.#begun = true
   }
 
-  onResponseStart(controller: Controller, status: number, headers: AnswerHeaders): void {
-    // Early hints and their like end here: many clients of HTTP/1.1 take any status but 100 for the last.
-    if (status < 200 || this.#over) return
-    if (isCoded(headers)) return controller.abort(new Error('a transfer coding that nobody asked for'))
+  onHead({ status, fields }: AnswerHead): void {
     const { request, response, answerHeaders } = this.#order
     // Where the upload still goes on, its rest may never be read.
-    response.writeHead(status, { ...answerFields(headers, status), ...answerHeaders, ...(!request.complete && CLOSE) })
+    response.writeHead(status, { ...answerFields(fields, status), ...answerHeaders, ...(!request.complete && CLOSE) })
     // A head whose body does not come with it leaves at once: a stream of events may be silent for long.
     queueMicrotask(() => {
       if (!this.#written && !response.writableEnded) response.flushHeaders()
     })
   }
 
-  onResponseData(controller: Controller, chunk: Buffer): void {
-    if (this.#over) return
-    this.#bytesOut += chunk.length
+  onData(piece: Buffer, isLast: boolean): void {
+    const { response } = this.#order
+    this.#bytesOut += piece.length
     this.#written = true
-    if (!this.#order.response.write(chunk)) this.#pause(controller)
+    if (isLast) {
+      this.#line = undefined
+      response.end(piece)
+    } else if (!response.write(piece)) this.#pause()
   }
 
-  onResponseEnd(): void {
-    this.#upstream?.release()
-    this.#controller = undefined
+  onEnd(): void {
+    this.#line = undefined
     this.#order.response.end()
   }
 
-  onRequestUpgrade(_controller: Controller, status: number, headers: AnswerHeaders, socket: Duplex): void {
-    this.#upstream?.release()
-    this.#controller = undefined
-    socket.on('error', () => undefined)
-    const { upgrade, timeoutMs } = this.#order
-    if (this.#over) return void socket.destroy()
-    if (status !== 101 || upgrade === undefined || String(headers['upgrade']).toLowerCase() !== upgrade.protocol.toLowerCase()) {
+  onSwitch({ fields }: AnswerHead, socket: Socket): void {
+    this.#line = undefined
+    const { upgrade, timeoutMs, response, answerHeaders } = this.#order
+    const protocol = valuesOf(fields, 'upgrade')
+    if (upgrade === undefined || protocol?.toLowerCase() !== upgrade.protocol.toLowerCase()) {
       socket.destroy()
       return this.fail('upstream_unreachable')
     }
-    this.#switch(upgrade, headers)
+    response.off('close', this.#end).detachSocket(upgrade.socket)
+    this.#over = true
+    answerSwitch(upgrade.socket, { ...answerFields(fields, 101), ...answerHeaders, connection: 'Upgrade', upgrade: protocol })
     openTunnel({ caller: upgrade.socket, head: upgrade.head, upstream: socket }, timeoutMs, (bytesIn, bytesOut) =>
       this.#settled(101, bytesIn, bytesOut),
     )
   }
 
-  onResponseError(_controller: Controller | null, error: Error): void {
-    this.#upstream?.release()
-    this.#controller = undefined
+  onError(error: Error): void {
+    this.#line = undefined
     if (this.#over) return
     if (this.#mayTryAgain(error)) this.#tryAgain()
     else this.fail(codeOf(error))
   }
 
   #send(upstream: Upstream): void {
-    const { request, upgrade } = this.#order
-    const { path, fields } = this.#errand
-    const body = hasBody(request.headers) ? this.#body() : null
-    upstream.dispatch({ method: request.method ?? 'GET', path, headers: fields, body, upgrade: upgrade?.protocol ?? null }, this)
+    this.#body = hasBody(this.#order.request.headers) ? this.#bodyOf() : undefined
+    upstream.send(this)
   }
 
   /** Node holds a body to the length that was announced, which the gateway has looked at. */
-  #body(): Duplex | IncomingMessage {
+  #bodyOf(): Readable {
     const { request, maxBodyBytes } = this.#order
     return maxBodyBytes === null || request.headers['content-length'] !== undefined ? request : limitBody(request, maxBodyBytes)
   }
 
-  #pause(controller: Controller): void {
+  #pause(): void {
     const { response } = this.#order
-    controller.pause()
+    this.#line?.pause()
     if (this.#stalled !== undefined) return
     this.#stalled = setTimeout(() => response.destroy(), STALLED_MS)
     response.once('drain', () => {
       clearTimeout(this.#stalled)
       this.#stalled = undefined
-      controller.resume()
+      this.#line?.resume()
     })
   }
 
@@ -214,15 +227,6 @@ export class Exchange {
     }, pause)
   }
 
-  #switch({ socket }: Upgrade, headers: AnswerHeaders): void {
-    const { response, answerHeaders } = this.#order
-    response.off('close', this.#end).detachSocket(socket)
-    this.#over = true
-    const fields = { ...answerFields(headers, 101), ...answerHeaders, connection: 'Upgrade', upgrade: headers['upgrade'] ?? '' }
-    const lines = Object.entries(fields).flatMap(([name, value]) => [value].flat().map((one) => `${name}: ${one}\r\n`))
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`, 'latin1')
-  }
-
   readonly #end = (): void => {
     if (this.#over) return
     this.#over = true
@@ -230,7 +234,10 @@ export class Exchange {
     clearTimeout(this.#stalled)
     const { response } = this.#order
     // Whatever of the exchange is left has nobody to go to.
-    this.#controller?.abort(GONE)
+    if (this.#line) this.#line.drop()
+    else this.#upstream?.forget(this)
+    this.#line = undefined
+    if (this.#body !== this.#order.request) this.#body?.destroy()
     this.#settled(response.headersSent ? response.statusCode : 0, this.#bytesIn, this.#bytesOut)
   }
 }

@@ -1,10 +1,10 @@
-// What went wrong between here and the upstream, by undici's and the system's words for it: what the caller is told, and whether to try again.
+// What went wrong between here and the upstream, by the connection's and the system's words for it: what the caller is told, and whether to try again.
 import type { IncomingMessage } from 'node:http'
 import { BodyTooLarge } from './body_limit.ts'
 import type { GatewayErrorCode } from './errors.ts'
 import { hasBody } from './errors.ts'
 
-const TOO_LATE = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'])
+const TOO_LATE = new Set(['UPSTREAM_TIMEOUT', 'ETIMEDOUT'])
 const NO_CONNECTION = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -13,7 +13,7 @@ const NO_CONNECTION = new Set([
   'ENETUNREACH',
   'ENOTFOUND',
   'EAI_AGAIN',
-  'UND_ERR_SOCKET',
+  'UPSTREAM_CLOSED',
 ])
 
 export function codeOf(error: Error): GatewayErrorCode {

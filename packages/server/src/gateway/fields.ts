@@ -84,26 +84,33 @@ export function hasTwoHosts(rawHeaders: readonly string[]): boolean {
   return false
 }
 
-export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
-
-/** The upstream's fields that go back to the caller. */
-export function answerFields(headers: AnswerHeaders, status: number): Record<string, string | string[]> {
-  const connection = headers['connection']
-  const named = namedByConnection(Array.isArray(connection) ? connection.join(',') : connection)
+/**
+ * The upstream's fields that go back to the caller.
+ * @param sent `[name, value, name, value ...]`, names in lower case
+ */
+export function answerFields(sent: readonly string[], status: number): Record<string, string | string[]> {
+  const named = namedByConnection(valuesOf(sent, 'connection'))
   // Beside chunks a length is a lie (RFC 9112 section 6.3), and with 101 and 204 there must be none (RFC 9110 section 8.6).
-  const unmeasured = status === 204 || status === 101 || headers['transfer-encoding'] !== undefined
+  const unmeasured = status === 204 || status === 101
   const fields: Record<string, string | string[]> = {}
-  for (const name of Object.keys(headers)) {
-    const value = headers[name]
-    if (value === undefined || HOP_BY_HOP_IN_ANSWERS.has(name) || named.has(name)) continue
-    if (!unmeasured || name !== 'content-length') fields[name] = value
+  for (let i = 0; i + 1 < sent.length; i += 2) {
+    const name = sent[i] ?? ''
+    if (HOP_BY_HOP_IN_ANSWERS.has(name) || named.has(name) || (unmeasured && name === 'content-length')) continue
+    const value = sent[i + 1] ?? ''
+    const before = Object.hasOwn(fields, name) ? fields[name] : undefined
+    if (before === undefined) fields[name] = value
+    else if (Array.isArray(before)) before.push(value)
+    else fields[name] = [before, value]
   }
   return fields
 }
 
-/** Whether the body of an answer comes in a coding that this hop has not taken off: it could not be passed on as what it is. */
-export function isCoded({ 'transfer-encoding': coding }: AnswerHeaders): boolean {
-  return coding !== undefined && String(coding).trim().toLowerCase() !== 'chunked'
+/** All of a field's values, as one list. */
+export function valuesOf(sent: readonly string[], name: string): string | undefined {
+  let value: string | undefined
+  for (let i = 0; i + 1 < sent.length; i += 2)
+    if (sent[i] === name) value = value === undefined ? sent[i + 1] : `${value}, ${sent[i + 1] ?? ''}`
+  return value
 }
 
 const NONE: ReadonlySet<string> = new Set()

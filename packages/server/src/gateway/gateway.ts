@@ -16,7 +16,7 @@ import type { Caller } from './forwarded.ts'
 import { addForwarded } from './forwarded.ts'
 import type { Health } from './health.ts'
 import { watchHealth } from './health.ts'
-import type { Upstream } from './upstream.ts'
+import type { Upstream } from './upstream/upstream.ts'
 
 export interface GuardedApi {
   readonly api: Api
@@ -130,7 +130,7 @@ function createTarget(guarded: GuardedApi, options: GatewayOptions): Target {
   let opened: Upstream | Promise<Upstream> | undefined
   const open = async (): Promise<Upstream> => {
     try {
-      opened = (await import('./upstream.ts')).openUpstream(origin, api.timeout * 1000)
+      opened = (await import('./upstream/upstream.ts')).openUpstream(origin, { timeoutMs: api.timeout * 1000, nowMs: options.nowMs })
       return opened
     } catch (error) {
       // The next request tries again.

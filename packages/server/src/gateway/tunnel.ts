@@ -41,3 +41,9 @@ export function openTunnel(
   caller.pipe(upstream, { end: false })
   upstream.pipe(caller, { end: false })
 }
+
+/** Tells the caller that his connection is another protocol's from here on. */
+export function answerSwitch(caller: Socket, fields: Readonly<Record<string, string | string[]>>): void {
+  const lines = Object.entries(fields).flatMap(([name, value]) => [value].flat().map((one) => `${name}: ${one}\r\n`))
+  caller.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`, 'latin1')
+}

@@ -110,7 +110,6 @@ test('bytes beyond ASCII in the fields of an answer do not break it', async () =
 
 test('an upstream that breaks the rules of HTTP is a 502, and the caller’s connection goes on', async () => {
   for (const answer of [
-    'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno',
     'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\nno',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n',
     'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nno',
@@ -125,6 +124,16 @@ test('an upstream that breaks the rules of HTTP is a 502, and the caller’s con
     assert.deepEqual(statuses(said), [502, 200], answer.slice(0, 80))
     assert.doesNotMatch(said, /HPE_|UND_ERR|SSH/)
   }
+})
+
+test('what an upstream hints at before its answer ends here, asked for or not', async () => {
+  answers.set(
+    '/hints',
+    'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+  )
+  const said = await twice('/hints')
+  assert.deepEqual(statuses(said), [200, 200])
+  assert.doesNotMatch(said, /link/i)
 })
 
 test('TRACE is refused with what else there is, and CONNECT is not done here', async () => {
