@@ -1,12 +1,19 @@
 // A request body of unknown length on its way, broken off at the byte that is one too many. One whose length is announced needs none of this.
 import type { IncomingMessage } from 'node:http'
-import type { TransformCallback } from 'node:stream'
+import type { Readable, TransformCallback } from 'node:stream'
 import { Transform } from 'node:stream'
+import { hasBody } from './errors.ts'
 
 export class BodyTooLarge extends Error {}
 
+/** What is passed on of a request. Node holds it to the length that was announced, which the gateway has looked at. */
+export function bodyOf(request: IncomingMessage, most: number | null): Readable | undefined {
+  if (!hasBody(request.headers)) return undefined
+  return most === null || request.headers['content-length'] !== undefined ? request : limitBody(request, most)
+}
+
 /** @param most bytes */
-export function limitBody(request: IncomingMessage, most: number): Transform {
+function limitBody(request: IncomingMessage, most: number): Transform {
   const limited = new Limit(most)
   // A pipe passes on the end, not the breaking off: half a body must never look whole.
   const breakOff = (): void => {

@@ -3,9 +3,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { limitBody } from './body_limit.ts'
+import { bodyOf } from './body_limit.ts'
 import type { GatewayErrorCode } from './errors.ts'
-import { answerGatewayError, hasBody } from './errors.ts'
+import { answerGatewayError } from './errors.ts'
 import { codeOf, isConnectionFailure, isHarmless } from './failure.ts'
 import { answerFields, valuesOf } from './fields.ts'
 import { answerSwitch, openTunnel } from './tunnel.ts'
@@ -50,6 +50,8 @@ const STALLED_MS = 60_000
 /** So long a request waits for one of the upstream's connections, or as long as its answer may take. */
 const WAITING_MS = 10_000
 const RETRY_MS = 50
+/** Bytes of a body that is cheaper to copy than to send apart from its head. */
+const SMALL = 16_384
 
 const NOWHERE: Errand = Object.freeze({ path: '', fields: [] })
 const CLOSE = Object.freeze({ connection: 'close' } as const)
@@ -145,20 +147,26 @@ export class Exchange implements Ask, AskListener {
     const { request, response, answerHeaders } = this.#order
     // Where the upload still goes on, its rest may never be read.
     response.writeHead(status, { ...answerFields(fields, status), ...answerHeaders, ...(!request.complete && CLOSE) })
-    // A head whose body does not come with it leaves at once: a stream of events may be silent for long.
-    queueMicrotask(() => {
-      if (!this.#written && !response.writableEnded) response.flushHeaders()
-    })
+  }
+
+  /** A head whose body does not come with it leaves at once: a stream of events may be silent for long. */
+  onLull(): void {
+    const { response } = this.#order
+    if (response.headersSent && !this.#written) response.flushHeaders()
   }
 
   onData(piece: Buffer, isLast: boolean): void {
     const { response } = this.#order
     this.#bytesOut += piece.length
-    this.#written = true
     if (isLast) {
       this.#line = undefined
-      response.end(piece)
-    } else if (!response.write(piece)) this.#pause()
+      // Node writes a text together with the head that is still to go, where bytes cost a second piece: these are the same bytes.
+      if (!this.#written && piece.length <= SMALL) response.end(piece.toString('latin1'), 'latin1')
+      else response.end(piece)
+      return
+    }
+    this.#written = true
+    if (!response.write(piece)) this.#pause()
   }
 
   onEnd(): void {
@@ -190,14 +198,8 @@ export class Exchange implements Ask, AskListener {
   }
 
   #send(upstream: Upstream): void {
-    this.#body = hasBody(this.#order.request.headers) ? this.#bodyOf() : undefined
+    this.#body = bodyOf(this.#order.request, this.#order.maxBodyBytes)
     upstream.send(this)
-  }
-
-  /** Node holds a body to the length that was announced, which the gateway has looked at. */
-  #bodyOf(): Readable {
-    const { request, maxBodyBytes } = this.#order
-    return maxBodyBytes === null || request.headers['content-length'] !== undefined ? request : limitBody(request, maxBodyBytes)
   }
 
   #pause(): void {

@@ -23,6 +23,8 @@ export interface AskListener {
   /** The first byte of an answer has come: it was received, and may have been acted upon. */
   readonly onBegun: () => void
   readonly onHead: (head: AnswerHead) => void
+  /** All that has come so far was told, and it is not the end. */
+  readonly onLull: () => void
   readonly onData: (piece: Buffer, isLast: boolean) => void
   readonly onEnd: () => void
   /** The connection is the listener's from now on; it is paused. */

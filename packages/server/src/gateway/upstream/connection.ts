@@ -150,7 +150,9 @@ export class Connection implements Line, AnswerListener, BodyListener {
         this.#ask?.onBegun()
       }
       const read = reader.read(bytes)
-      if (reader.isOver && !this.#isGone) this.#over(read === bytes.length)
+      if (this.#isGone) return
+      if (reader.isOver) this.#over(read === bytes.length)
+      else this.#ask?.onLull()
     } catch (error) {
       this.#error(error)
     }

@@ -24,6 +24,7 @@ export function probe(options: ConnectionOptions, path: string): Promise<boolean
       onLine: () => true,
       onBodySent: () => undefined,
       onBegun: () => undefined,
+      onLull: () => undefined,
       onHead: (head) => {
         status = head.status
       },
