@@ -1,4 +1,5 @@
 // The gateways under test, each in a process of its own in front of the same upstream, with a token and fields that it lets in.
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { BenchAlgorithm } from '../servers/asked.ts'
 import { ALGORITHMS, CLIENT_ID, TOKEN_BODY } from '../servers/asked.ts'
@@ -7,7 +8,7 @@ import { spawnServer } from '../servers/server_process.ts'
 import { createTokenMaker } from '../verification/tokens.ts'
 import { startHaproxy } from './haproxy.ts'
 
-export type Role = 'ours' | 'limit' | 'fastify' | 'haproxy'
+export type Role = 'ours' | 'ours on all cores' | 'limit' | 'fastify' | 'haproxy'
 
 export interface Contestant {
   readonly name: string
@@ -32,7 +33,9 @@ export async function startContestants(algorithm: BenchAlgorithm): Promise<reado
     BENCH_PUBLIC_KEY: maker.publicKey.export({ format: 'pem', type: 'spki' }),
     NODE_ENV: 'production',
   }
-  const ours = await startCountersign(algorithm, upstream.origin)
+  const ours = await startCountersign(algorithm, upstream.origin, 1)
+  const cores = availableParallelism()
+  const workers = cores > 1 ? [await startCountersign(algorithm, upstream.origin, cores)] : []
   const bare = await spawnServer([fileOf('bare.ts')], env)
   const fastify = await spawnServer([fileOf('fastify.ts')], env)
   const haproxy = await startHaproxy(upstream.origin, maker)
@@ -43,6 +46,7 @@ export async function startContestants(algorithm: BenchAlgorithm): Promise<reado
   ]
   const all = [
     ours,
+    ...workers,
     ...peers.map(({ name, role, server }) => ({
       name,
       role,
@@ -59,18 +63,19 @@ export async function startContestants(algorithm: BenchAlgorithm): Promise<reado
 }
 
 /** With everything on: API key and bearer, a rate, volumes by day and month, every request counted in a file with synchronous=FULL. */
-async function startCountersign(algorithm: BenchAlgorithm, upstream: string): Promise<Contestant> {
+async function startCountersign(algorithm: BenchAlgorithm, upstream: string, workers: number): Promise<Contestant> {
   const plan = { requests: { rates: [{ limit: 1_000_000, per: '1s' }], perDay: 1_000_000_000, perMonth: 10_000_000_000 } }
   const apis = ALGORITHMS.map((one) => ({ id: idOf(one), realm: one.toLowerCase(), upstream, apiKey: 'required' }))
   const clients = [{ clientId: CLIENT_ID, secret: { env: 'BENCH_SECRET' }, apiKeys: [{ key: { env: 'BENCH_API_KEY' } }] }]
   const folder = await createFolder({ top: { apis }, realm: { plan, clients } })
-  const server = await spawnServer([...folder.args, '--port', '0', '--management-port', '0'], { ...folder.env, BENCH_API_KEY: API_KEY })
+  const args = [...folder.args, '--workers', String(workers), '--port', '0', '--management-port', '0']
+  const server = await spawnServer(args, { ...folder.env, BENCH_API_KEY: API_KEY })
   const form = { 'content-type': 'application/x-www-form-urlencoded' }
   const response = await fetch(server.origin + tokenPath(algorithm), { method: 'POST', headers: form, body: TOKEN_BODY })
   const { access_token: token } = (await response.json()) as { access_token?: string }
   return {
-    name: 'countersign: key, bearer, rate, volumes, metering',
-    role: 'ours',
+    name: `countersign${workers > 1 ? `, ${workers} workers` : ''}: key, bearer, rate, volumes, metering`,
+    role: workers > 1 ? 'ours on all cores' : 'ours',
     url: `${server.origin}/apis/${idOf(algorithm)}${PATH}`,
     headers: { Authorization: `Bearer ${token}`, 'X-API-Key': API_KEY },
     pid: server.pid,

@@ -1,7 +1,7 @@
 // A server under test as a process of its own: started, found by the address it prints, watched from outside, and ended.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 
 export interface ServerProcess {
   /** Origin of the public listener. */
@@ -62,4 +62,11 @@ export function processorSeconds(pid: number): number {
   } catch {
     return Number.NaN
   }
+}
+
+/** With its workers, which are children of the process that was started. */
+export function familySeconds(pid: number): number {
+  const list = `/proc/${pid}/task/${pid}/children`
+  const children = existsSync(list) ? readFileSync(list, 'utf8').split(' ').filter(Boolean).map(Number) : []
+  return [pid, ...children].reduce((sum, one) => sum + processorSeconds(one), 0)
 }

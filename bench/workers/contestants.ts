@@ -1,11 +1,10 @@
 // The same server with one process and with several, on SQLite and on PostgreSQL; and what each is asked.
-import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { noPostgres, startPostgres } from '../../packages/server/test/postgres/server.ts'
 import type { Load } from '../load/loader.ts'
 import { ALGORITHMS, TOKEN_BODY } from '../servers/asked.ts'
 import { createFolder, tokenPath } from '../servers/countersign.ts'
-import { processorSeconds, spawnServer } from '../servers/server_process.ts'
+import { familySeconds, spawnServer } from '../servers/server_process.ts'
 
 export const KINDS = ['tokens, ES256', 'tokens, RS256', 'forward-auth', 'gateway'] as const
 export type Kind = (typeof KINDS)[number]
@@ -78,11 +77,4 @@ async function tokenOf(origin: string): Promise<string> {
   const { access_token } = (await response.json()) as { access_token?: string }
   if (access_token === undefined) throw new Error(`countersign gave no token: status ${response.status}`)
   return access_token
-}
-
-/** Workers are children of the process that was started. */
-function familySeconds(pid: number): number {
-  const list = `/proc/${pid}/task/${pid}/children`
-  const children = existsSync(list) ? readFileSync(list, 'utf8').split(' ').filter(Boolean).map(Number) : []
-  return [pid, ...children].reduce((sum, one) => sum + processorSeconds(one), 0)
 }
