@@ -10,8 +10,16 @@ export function keyedAllow(token: VerifiedToken, apiKeyId: string): Allow {
   return token.keyed
 }
 
-/** For a route that asks for nothing, where nothing came. */
-export function anonymousAllow(realm: string): Allow {
+/** For a route that asks for nothing, where nothing came: made when it is first needed. */
+export function createAnonymous(realm: string): () => Allow {
+  let made: Allow | undefined
+  return () => {
+    made ??= anonymousAllow(realm)
+    return made
+  }
+}
+
+function anonymousAllow(realm: string): Allow {
   const principal = Object.freeze({
     realm,
     clientId: undefined,

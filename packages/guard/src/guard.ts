@@ -2,20 +2,21 @@
 // plan. One function sees all steps. It answers at once unless a port does not. RFC 6750, RFC 9068 section 4, RFC 9449, RFC 9700 section 2.3.
 import type { IncomingFields } from '@countersign/protocol/dialect/codec/presentation'
 import { createAdmit } from './admission.ts'
-import { anonymousAllow, keyedAllow } from './allow.ts'
+import { createAnonymous, keyedAllow } from './allow.ts'
 import type { KeyRefusal } from './api_key.ts'
 import { createKeyFinder, mayComeFrom } from './api_key.ts'
 import type { VerifiedToken } from './bearer.ts'
 import { createBearer } from './bearer.ts'
-import { BOUND, createDenier, partsOf } from './challenge.ts'
+import { createDenier, partsOf } from './challenge.ts'
 import { createDpop } from './dpop.ts'
+import { createFixedDenials } from './fixed_denials.ts'
 import type { GuardOptions } from './options.ts'
 import { bearerOptions, checkOptions } from './options.ts'
 import type { Route, RouteRefusal } from './policy.ts'
 import { compilePolicy } from './policy.ts'
 import type { ApiKeyRecord } from './ports.ts'
 import type { Shown } from './presentation.ts'
-import { createPresentation } from './presentation.ts'
+import { presentationOf } from './presentation.ts'
 import { createReplayMemory } from './replay_memory.ts'
 import type { TokenRefusal } from './token_rules.ts'
 import type { Allow, Deny, Verdict } from './verdict.ts'
@@ -48,32 +49,24 @@ export interface Guard {
 /** @throws TypeError for options that would guard nothing */
 export function createGuard(options: GuardOptions): Guard {
   const { apiKey: keyMode = 'off', baseUrls = [], now = () => Date.now() / 1000, onDenied } = options
-  const presentation = createPresentation(options.dialects, keyMode !== 'off', baseUrls.length > 0)
+  const presentation = presentationOf(options.dialects, keyMode !== 'off', baseUrls.length > 0)
   checkOptions(options, presentation.apiKeyHeader)
   const policy = compilePolicy(options.policy ?? { routes: [] })
   const bearer = createBearer(bearerOptions(options, now))
-  const findKey = options.apiKeys && createKeyFinder(options.apiKeys, now)
+  const findKey = keyMode === 'off' ? undefined : options.apiKeys && createKeyFinder(options.apiKeys, now)
   const { realm, resourceMetadata } = options
   const deny = createDenier({ realm, resourceMetadata, apiKeyHeader: presentation.apiKeyHeader, dpop: presentation.dpop })
   const dpop = createDpop({ baseUrls, now, replays: options.replays ?? createReplayMemory({ maxProofs: MAX_PROOFS, now }) })
-  const missingToken = deny('missing_token')
-  const missingApiKey = deny('missing_api_key')
-  const clientMismatch = deny('client_mismatch')
-  const addressNotAllowed = deny('address_not_allowed')
-  const repeated = deny('invalid_request', { detail: 'A header that carries credentials comes more than once.', scheme: 'either' })
-  const bound = deny('invalid_token', { detail: boundDetail(presentation.dpop), reason: BOUND })
-  const soon = { headers: { 'retry-after': String(options.retryAfter ?? 5) } }
-  const cannotVerify = deny('cannot_verify', soon)
-  const cannotCharge = deny('cannot_charge', soon)
-  const anonymous = anonymousAllow(realm)
+  const fixed = createFixedDenials(deny, { dpop: presentation.dpop, retryAfter: options.retryAfter ?? 5 })
+  const anonymous = createAnonymous(realm)
 
-  const malfunction = (error: unknown, denial: Deny): Deny => {
+  const malfunction = (error: unknown, denial: 'cannot_verify' | 'cannot_charge'): Deny => {
     quietly(() => options.onMalfunction?.(error))
-    return denial
+    return fixed(denial)
   }
 
-  const unverified = (error: unknown): Deny => malfunction(error, cannotVerify)
-  const admit = options.admissions && createAdmit(options.admissions, deny, (error) => malfunction(error, cannotCharge))
+  const unverified = (error: unknown): Deny => malfunction(error, 'cannot_verify')
+  const admit = options.admissions && createAdmit(options.admissions, deny, (error) => malfunction(error, 'cannot_charge'))
 
   const withScope = ({ scheme, request }: Asked, token: VerifiedToken, route: Route, allow: Allow): Verdict | Promise<Verdict> => {
     for (const name of route.scopes) if (!token.scopes.has(name)) return deny('insufficient_scope', { scope: route.scopes, scheme })
@@ -83,8 +76,8 @@ export function createGuard(options: GuardOptions): Guard {
   const withKey = (asked: Asked, token: VerifiedToken, route: Route, key: ApiKeyRecord | KeyRefusal): Verdict | Promise<Verdict> => {
     if (typeof key === 'string') return deny('invalid_api_key', { reason: key })
     asked.apiKeyId = key.id
-    if (key.clientId !== token.clientId) return clientMismatch
-    if (!mayComeFrom(key, asked.request.address)) return addressNotAllowed
+    if (key.clientId !== token.clientId) return fixed('client_mismatch')
+    if (!mayComeFrom(key, asked.request.address)) return fixed('address_not_allowed')
     return withScope(asked, token, route, keyedAllow(token, key.id))
   }
 
@@ -98,7 +91,7 @@ export function createGuard(options: GuardOptions): Guard {
     const { scheme, request } = asked
     if ('code' in token) return deny(token.code, partsOf(token, scheme))
     asked.clientId = token.clientId
-    if (scheme === 'bearer') return token.binding === null ? withToken(asked, token, route, shown.apiKey) : bound
+    if (scheme === 'bearer') return token.binding === null ? withToken(asked, token, route, shown.apiKey) : fixed('bound')
     return andThen(dpop.check(request, shown.token ?? '', token), (refused) =>
       refused === undefined ? withToken(asked, token, route, shown.apiKey) : deny(refused.code, partsOf(refused, 'dpop')),
     )
@@ -117,13 +110,13 @@ export function createGuard(options: GuardOptions): Guard {
     const { method, path, headers, rawHeaders } = asked.request
     const route = policy.match(method, path)
     if ('refused' in route) return deny(route.refused, routeParts(route))
-    if (rawHeaders !== undefined && presentation.isRepeated(rawHeaders)) return repeated
+    if (rawHeaders !== undefined && presentation.isRepeated(rawHeaders)) return fixed('repeated')
     const shown = readCredentials(headers)
     if (shown.dpop) asked.scheme = 'dpop'
     const { token, apiKey, problem, known } = shown
     if (problem !== undefined) return deny('invalid_request', { detail: problem, scheme: asked.scheme })
-    if (token === undefined) return route.anonymous ? anonymous : missingToken
-    if (apiKey === undefined && keyMode === 'required') return missingApiKey
+    if (token === undefined) return route.anonymous ? anonymous() : fixed('missing_token')
+    if (apiKey === undefined && keyMode === 'required') return fixed('missing_api_key')
     return known === undefined
       ? andThen(bearer.verify(token), (one) => withVerified(asked, one, route, shown))
       : withVerified(asked, known, route, shown)
@@ -186,12 +179,6 @@ function quietly(tell: () => void): void {
   } catch {
     // Nobody is left to tell.
   }
-}
-
-function boundDetail(dpop: boolean): string {
-  return dpop
-    ? 'The token is bound to a key: present it by the scheme DPoP, with a proof.'
-    : 'The token is bound to a key and cannot be used as a bearer token.'
 }
 
 function routeParts({ detail, allow }: RouteRefusal): { detail?: string; headers?: Record<string, string> } {

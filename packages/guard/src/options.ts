@@ -4,7 +4,7 @@ import type { KeySource } from '@countersign/protocol/jose/key_set'
 import type { BearerOptions } from './bearer.ts'
 import type { PolicyRules } from './policy.ts'
 import type { Admissions, ApiKeys, Introspection, Replays, Revocations } from './ports.ts'
-import { createJwtRules } from './token_rules.ts'
+import { jwtRulesOf } from './token_rules.ts'
 import type { GuardErrorCode } from './verdict.ts'
 
 export interface GuardOptions {
@@ -101,7 +101,7 @@ export function bearerOptions(options: GuardOptions, now: () => number): BearerO
     issuer,
     audience: audienceList(options),
     keys,
-    rules: createJwtRules(options.dialects),
+    rules: jwtRulesOf(options.dialects),
     introspection,
     revocations,
     clockTolerance,

@@ -57,9 +57,13 @@ export interface Policy {
  * @throws TypeError for a pattern, method or scope that cannot be, and for two rules that claim the same request
  */
 export function compilePolicy({ routes, otherwise = 'authenticated' }: PolicyRules): Policy {
+  if (routes.length > 0) return policyOf(routes, otherwise === 'deny' ? NO_ROUTE : AUTHENTICATED)
+  return otherwise === 'deny' ? NOTHING : EVERYTHING
+}
+
+function policyOf(routes: readonly RouteRule[], unmatched: Route | RouteRefusal): Policy {
   const root = createNode()
   for (const rule of routes) insert(root, rule)
-  const unmatched = otherwise === 'deny' ? NO_ROUTE : AUTHENTICATED
   const matchPath = (method: string, { segments }: CanonicalPath): Route | RouteRefusal => {
     const count = segments.at(-1) === '' ? segments.length - 1 : segments.length
     const leaf = find(root, segments, 0, count)
@@ -69,8 +73,6 @@ export function compilePolicy({ routes, otherwise = 'authenticated' }: PolicyRul
   }
   return {
     match(method, rawPath) {
-      // Without routes only whether the path can be read in one way matters, not into what.
-      if (routes.length === 0 && isPlainPath(rawPath)) return unmatched
       const path = readPath(rawPath)
       return 'problem' in path ? ambiguous(path) : matchPath(method, path)
     },
@@ -98,6 +100,17 @@ const AUTHENTICATED: Route = Object.freeze({ path: '', name: 'otherwise', scopes
 const NO_ROUTE: RouteRefusal = Object.freeze({ refused: 'no_route', detail: undefined, allow: undefined })
 
 const ambiguous = ({ problem }: PathProblem): RouteRefusal => ({ refused: 'ambiguous_path', detail: problem, allow: undefined })
+
+/** Without routes only whether the path can be read in one way matters, not into what. All guards without routes have these two in common. */
+const alike = (route: Route | RouteRefusal): Policy => ({
+  match(_method, rawPath) {
+    if (isPlainPath(rawPath)) return route
+    const path = readPath(rawPath)
+    return 'problem' in path ? ambiguous(path) : route
+  },
+})
+const EVERYTHING = alike(AUTHENTICATED)
+const NOTHING = alike(NO_ROUTE)
 
 // Every node is visited at most once: the work is bounded by the operator's patterns, whatever the path.
 function find(node: Node, segments: readonly string[], at: number, count: number): Leaf | undefined {

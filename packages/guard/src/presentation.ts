@@ -4,6 +4,7 @@ import type { IncomingFields, Presented } from '@countersign/protocol/dialect/co
 import { presentationCodec } from '@countersign/protocol/dialect/codec/presentation'
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { Carrier } from '@countersign/protocol/dialect/dialect'
+import { onceByDialects } from './by_dialects.ts'
 import { PROOF_HEADER } from './dpop.ts'
 
 /** What a request presented, and how. */
@@ -38,7 +39,20 @@ export interface Presentation {
  * @param withDpop the scheme DPoP is read too, if a dialect carries tokens in `authorization` at all
  * @throws TypeError without dialects
  */
-export function createPresentation(dialects: readonly CompiledDialect[], withApiKey: boolean, withDpop: boolean): Presentation {
+export function presentationOf(dialects: readonly CompiledDialect[], withApiKey: boolean, withDpop: boolean): Presentation {
+  const reading = withApiKey ? READ_WITH_KEY : READ
+  return (withDpop ? reading.dpop : reading.bearer)(dialects)
+}
+
+const createReading = (withApiKey: boolean) => ({
+  bearer: onceByDialects((dialects) => createPresentation(dialects, withApiKey, false)),
+  dpop: onceByDialects((dialects) => createPresentation(dialects, withApiKey, true)),
+})
+
+const READ = createReading(false)
+const READ_WITH_KEY = createReading(true)
+
+function createPresentation(dialects: readonly CompiledDialect[], withApiKey: boolean, withDpop: boolean): Presentation {
   if (dialects.length === 0) throw new TypeError('a guard needs at least one dialect')
   const written = distinct(dialects.flatMap((dialect) => dialect.document.presentation.token))
   const dpop = withDpop && written.some(({ header }) => header === DPOP.header)
@@ -47,7 +61,7 @@ export function createPresentation(dialects: readonly CompiledDialect[], withApi
   const codec = presentationCodec({ token: dpop ? [...token, DPOP] : token, api_key: apiKey })
   const keyCodec = presentationCodec({ token: [], api_key: apiKey })
   return {
-    headers: dpop ? [...codec.headers, PROOF_HEADER] : codec.headers,
+    headers: Object.freeze(dpop ? [...codec.headers, PROOF_HEADER] : [...codec.headers]),
     apiKeyHeader: apiKey[0]?.header,
     dpop,
     read: (fields) => ({ ...codec.read(fields), dpop: dpop && isDpop(fields[DPOP.header]) }),

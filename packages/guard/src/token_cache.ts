@@ -18,50 +18,61 @@ export interface TokenCache<Entry> {
   readonly bytes: number
 }
 
-export function createTokenCache<Entry>({ maxTokens, maxBytes }: TokenCacheLimits): TokenCache<Entry> {
-  const half = Math.floor(maxTokens / 2)
-  const halfBytes = maxBytes / 2
-  let young = createGeneration<Entry>()
-  let old = createGeneration<Entry>()
+export function createTokenCache<Entry>(limits: TokenCacheLimits): TokenCache<Entry> {
+  return new TwoGenerations(limits)
+}
 
-  const put = (token: string, held: Held<Entry>): void => {
-    if (young.map.size >= half || young.bytes + held.bytes > halfBytes) {
-      old = young
-      young = createGeneration()
-    }
-    young.map.set(token, held)
-    young.bytes += held.bytes
+/** A class, so that ten thousand of them hold no functions of their own. */
+class TwoGenerations<Entry> implements TokenCache<Entry> {
+  readonly #half: number
+  readonly #halfBytes: number
+  #young: Generation<Entry> = NONE
+  #old: Generation<Entry> = NONE
+
+  constructor({ maxTokens, maxBytes }: TokenCacheLimits) {
+    this.#half = Math.floor(maxTokens / 2)
+    this.#halfBytes = maxBytes / 2
   }
 
-  return {
-    get(token) {
-      const held = young.map.get(token)
-      if (held !== undefined) return held.entry
-      const aged = old.map.get(token)
-      if (aged === undefined) return undefined
-      take(old, token)
-      put(token, aged)
-      return aged.entry
-    },
-    set(token, entry, bytes) {
-      take(young, token)
-      take(old, token)
-      if (half > 0 && bytes <= halfBytes) put(token, { entry, bytes })
-    },
-    delete(token) {
-      take(young, token)
-      take(old, token)
-    },
-    clear() {
-      young = createGeneration()
-      old = createGeneration()
-    },
-    get size() {
-      return young.map.size + old.map.size
-    },
-    get bytes() {
-      return young.bytes + old.bytes
-    },
+  get(token: string): Entry | undefined {
+    const held = this.#young.map.get(token)
+    if (held !== undefined) return held.entry
+    const aged = this.#old.map.get(token)
+    if (aged === undefined) return undefined
+    take(this.#old, token)
+    this.#put(token, aged)
+    return aged.entry
+  }
+
+  set(token: string, entry: Entry, bytes: number): void {
+    this.delete(token)
+    if (this.#half > 0 && bytes <= this.#halfBytes) this.#put(token, { entry, bytes })
+  }
+
+  delete(token: string): void {
+    take(this.#young, token)
+    take(this.#old, token)
+  }
+
+  clear(): void {
+    this.#young = NONE
+    this.#old = NONE
+  }
+
+  get size(): number {
+    return this.#young.map.size + this.#old.map.size
+  }
+
+  get bytes(): number {
+    return this.#young.bytes + this.#old.bytes
+  }
+
+  #put(token: string, held: Held<Entry>): void {
+    const isFull = this.#young.map.size >= this.#half || this.#young.bytes + held.bytes > this.#halfBytes
+    if (isFull) this.#old = this.#young
+    if (isFull || this.#young === NONE) this.#young = { map: new Map(), bytes: 0 }
+    this.#young.map.set(token, held)
+    this.#young.bytes += held.bytes
   }
 }
 
@@ -75,7 +86,8 @@ interface Generation<Entry> {
   bytes: number
 }
 
-const createGeneration = <Entry>(): Generation<Entry> => ({ map: new Map(), bytes: 0 })
+/** Of every cache that was not used yet: nothing is ever put into it. */
+const NONE: Generation<never> = { map: new Map(), bytes: 0 }
 
 function take<Entry>(generation: Generation<Entry>, token: string): void {
   const held = generation.map.get(token)

@@ -1,8 +1,8 @@
 // What an access token must say of itself beyond signature and registered claims: RFC 9068 section 4, RFC 8725 section 3.11,
 // RFC 9449 section 7.2; and what an introspection answer must say: RFC 7662 section 2.2. Pure; fetches and remembers nothing.
-import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import type { VerifiedJwt } from '@countersign/protocol/jose/jwt'
 import { clientOf } from '@countersign/protocol/oauth/claims'
+import { onceByDialects } from './by_dialects.ts'
 
 export type Claims = Readonly<Record<string, unknown>>
 
@@ -40,7 +40,7 @@ export interface JwtRules {
  * no other token of that family has.
  * @throws TypeError for a dialect of `JWT` that has no such claim
  */
-export function createJwtRules(dialects: readonly CompiledDialect[]): JwtRules {
+export const jwtRulesOf = onceByDialects((dialects): JwtRules => {
   const families = dialects
     .filter((dialect) => dialect.claims.typ === 'JWT')
     .map((dialect) => Object.entries(dialect.claims.requiredClaims))
@@ -56,7 +56,7 @@ export function createJwtRules(dialects: readonly CompiledDialect[]): JwtRules {
       return acceptedFor(claims, subject, audience, expiresAt)
     },
   }
-}
+})
 
 export interface IntrospectionRules {
   readonly issuer: string
