@@ -7,6 +7,7 @@ import type { SealingSource } from './client_auth.ts'
 import { resolveDatabase } from './database.ts'
 import type { DemoOptions } from './demo.ts'
 import { demoConfig } from './demo.ts'
+import { createDialectReader } from './dialect_documents.ts'
 import type { Findings } from './error.ts'
 import { ConfigError, findTwice, noFindings, sentence } from './error.ts'
 import type { ConfigInput } from './input.ts'
@@ -114,8 +115,9 @@ async function readInput({ file, input, demo }: LoadOptions): Promise<ConfigInpu
 /** Realms whose dialects are mistaken are left out: the mistake is noted, and nothing more can be said of them. */
 async function resolveRealms(input: ConfigInput, source: SealingSource, findings: Findings, progress?: Progress): Promise<RealmSetup[]> {
   const setups: RealmSetup[] = []
+  const readDialects = createDialectReader()
   for (const [index, realm] of input.realms.entries()) {
-    const setup = await resolveRealm(realm, `realms[${index}]`, source, findings)
+    const setup = await resolveRealm(realm, `realms[${index}]`, source, findings, readDialects)
     if (setup) setups.push(setup)
     progress?.('realms of the configuration are read', index + 1, input.realms.length)
   }

@@ -1,7 +1,5 @@
 // One realm with everything in it, from the operator's words to the model. Checks between realms are config.ts's and api.ts's.
 import { createHash } from 'node:crypto'
-import type { Dialect, DialectDocument } from '@countersign/protocol/dialect/dialect'
-import { BUILTIN_DIALECTS, DialectError, resolveDialect } from '@countersign/protocol/dialect/resolve'
 import type { AlgorithmName } from '@countersign/protocol/jose/algorithm'
 import { ALGORITHMS, algorithmOf } from '@countersign/protocol/jose/algorithm'
 import type { GrantType } from '@countersign/protocol/oauth/grant_type'
@@ -13,7 +11,7 @@ import { checkApiKeys } from './api_key.ts'
 import type { ClientSetup, RealmFacts } from './client.ts'
 import { grantsOf, resolveClient } from './client.ts'
 import type { SealingSource } from './client_auth.ts'
-import { dialectCollisions } from './dialect.ts'
+import type { DialectReader } from './dialect_documents.ts'
 import type { Findings } from './error.ts'
 import { findTwice } from './error.ts'
 import { readGrantNames } from './grant_name.ts'
@@ -35,8 +33,9 @@ export async function resolveRealm(
   path: string,
   source: SealingSource,
   findings: Findings,
+  readDialects: DialectReader,
 ): Promise<RealmSetup | undefined> {
-  const dialects = resolveDialects(input, path, findings)
+  const dialects = readDialects(input, path, findings)
   const first = dialects[0]
   if (!first) return undefined
   const realm: Realm = {
@@ -75,39 +74,6 @@ export function withIssuer(setup: RealmSetup, publicUrl: string): RealmSetup {
   if (setup.realm.issuer !== '') return setup
   const slash = setup.realm.dialects[0]?.claims.issuer_slash ? '/' : ''
   return { ...setup, realm: { ...setup.realm, issuer: `${publicUrl}/realms/${setup.realm.id}${slash}` } }
-}
-
-function resolveDialects(input: RealmInput, path: string, { mistakes }: Findings): Dialect[] {
-  const dialects: Dialect[] = []
-  const documents = input.dialects ?? ['standard']
-  for (const [index, document] of documents.entries()) {
-    const dialect = resolveOne(document, `${path}.dialects[${index}]`, mistakes)
-    if (dialect)
-      dialects.push(
-        input.verbatim === undefined || input.verbatim === dialect.verbatim ? dialect : { ...dialect, verbatim: input.verbatim },
-      )
-  }
-  findTwice(
-    mistakes,
-    dialects.map((one, index) => ({ path: `${path}.dialects[${index}].name`, text: one.name })),
-    'a realm serves each dialect once, under its own name',
-  )
-  mistakes.push(...dialectCollisions(dialects, input.id, `${path}.dialects`))
-  return dialects
-}
-
-function resolveOne(document: string | DialectDocument, path: string, mistakes: Findings['mistakes']): Dialect | undefined {
-  try {
-    // Those are checked where they are written, not again for each realm.
-    return (typeof document === 'string' ? BUILTIN_DIALECTS.get(document) : undefined) ?? resolveDialect(document)
-  } catch (error) {
-    if (!(error instanceof DialectError)) throw error
-    for (const one of error.problems) {
-      const whole = one.path === '(name)' || one.path === '(document)'
-      mistakes.push({ path: whole ? path : `${path}.${one.path}`, message: one.message })
-    }
-    return undefined
-  }
 }
 
 function resolveAlgorithm(name: string, path: string, { mistakes }: Findings): AlgorithmName {

@@ -27,6 +27,43 @@ const complaint = async (file: string): Promise<string> => {
   return error.message
 }
 
+test('realms with the same dialect document have the same dialect, and others their own', async () => {
+  const ours = (token: string) => ({ extends: 'standard', name: 'ours', endpoints: { token: [token] } })
+  const { configuration } = await load({
+    realms: [
+      { id: 'a', clients: [], dialects: [ours('/token')] },
+      { id: 'b', clients: [], dialects: [ours('/token')] },
+      { id: 'c', clients: [], dialects: [ours('/other')] },
+      { id: 'd', clients: [], dialects: [ours('/token')], verbatim: true },
+      { id: 'e', clients: [], dialects: [ours('/token')], verbatim: true },
+    ],
+  })
+  const [a, b, c, d, e] = configuration.realms.map(({ realm }) => realm.dialects[0])
+  assert.ok(a && c && d)
+  assert.equal(a, b)
+  assert.equal(d, e)
+  assert.deepEqual(
+    [a, c, d].map((one) => [one.endpoints.token, one.verbatim]),
+    [
+      [['/token'], false],
+      [['/other'], false],
+      [['/token'], true],
+    ],
+  )
+})
+
+test('a mistake in a dialect document is told of each realm that has it', async () => {
+  const wrong = { extends: 'standard', name: 'x', token_request: { encodings: ['xml'] } }
+  const error: unknown = await load({ realms: ['a', 'b'].map((id) => ({ id, clients: [], dialects: [wrong] })) }).catch(
+    (reason: unknown) => reason,
+  )
+  assert.ok(error instanceof ConfigError)
+  assert.deepEqual(
+    error.lines.map((line) => /^realms\[\d\]\.dialects/.exec(line)?.[0]),
+    ['realms[0].dialects', 'realms[1].dialects'],
+  )
+})
+
 test('a realm that says least has these defaults', async () => {
   const { configuration } = await load({
     realms: [{ id: 'shop', scopes: ['read'], audiences: ['orders'], clients: [{ clientId: 'desk', secret: hashed, scopes: ['read'] }] }],
