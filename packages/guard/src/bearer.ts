@@ -8,7 +8,7 @@ import { verifyJwt } from '@countersign/protocol/jose/jwt'
 import type { KeySource } from '@countersign/protocol/jose/key_set'
 import { scopeOf } from '@countersign/protocol/oauth/claims'
 import type { Introspection, Revocations } from './ports.ts'
-import type { TokenCacheLimits } from './token_cache.ts'
+import type { TokenBudget, TokenCacheLimits } from './token_cache.ts'
 import { createTokenCache } from './token_cache.ts'
 import type { AcceptedToken, Claims, JwtRules, TokenRefusal } from './token_rules.ts'
 import { acceptIntrospected, expired, refusal } from './token_rules.ts'
@@ -53,6 +53,7 @@ export interface BearerOptions {
   /** The same for introspected tokens: so long may one go on working that was revoked elsewhere. */
   readonly opaqueCacheSeconds: number
   readonly limits: TokenCacheLimits
+  readonly budget: TokenBudget | undefined
   /** Epoch seconds. */
   readonly now: () => number
 }
@@ -69,7 +70,7 @@ export interface Bearer {
 
 export function createBearer(options: BearerOptions): Bearer {
   const { now, revocations, introspection, keys, rules } = options
-  const cache = createTokenCache<VerifiedToken>(options.limits)
+  const cache = createTokenCache<VerifiedToken>(options.limits, options.budget)
   const flights = new Map<string, Promise<Outcome>>()
   const { issuer, audience, clockTolerance, clockLead } = options
   const expectations: Omit<Expectations, 'now'> = { issuer, audience, clockTolerance, clockLead, typ: rules.typ }

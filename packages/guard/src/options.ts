@@ -4,6 +4,7 @@ import type { KeySource } from '@countersign/protocol/jose/key_set'
 import type { BearerOptions } from './bearer.ts'
 import type { PolicyRules } from './policy.ts'
 import type { Admissions, ApiKeys, Introspection, Replays, Revocations } from './ports.ts'
+import type { TokenBudget } from './token_cache.ts'
 import { jwtRulesOf } from './token_rules.ts'
 import type { GuardErrorCode } from './verdict.ts'
 
@@ -70,6 +71,8 @@ export interface GuardCacheOptions {
   readonly maxTokens?: number
   /** Default 32 MiB. */
   readonly maxBytes?: number
+  /** What the guards that were given the same one may remember together. Default: no bound but each one's own. */
+  readonly budget?: TokenBudget
   /** Seconds before a JWT is verified anew, so that a withdrawn key ends; default 300, never beyond `exp`. */
   readonly seconds?: number
   /** Seconds before an opaque token is introspected anew; default 0. */
@@ -108,6 +111,7 @@ export function bearerOptions(options: GuardOptions, now: () => number): BearerO
     clockLead,
     cacheSeconds: cache.seconds ?? 300,
     opaqueCacheSeconds: cache.opaqueSeconds ?? 0,
+    budget: cache.budget,
     limits: { maxTokens: cache.maxTokens ?? 10_000, maxBytes: cache.maxBytes ?? 32 * 1024 * 1024 },
     now,
   }

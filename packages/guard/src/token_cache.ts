@@ -18,20 +18,53 @@ export interface TokenCache<Entry> {
   readonly bytes: number
 }
 
-export function createTokenCache<Entry>(limits: TokenCacheLimits): TokenCache<Entry> {
-  return new TwoGenerations(limits)
+/** @param budget what several caches may keep together, besides what each may */
+export function createTokenCache<Entry>(limits: TokenCacheLimits, budget?: TokenBudget): TokenCache<Entry> {
+  return new TwoGenerations(limits, budget)
+}
+
+/** One bound for many caches, by the same rule as in each of them: what was not used while half of it filled anew is dropped. */
+export interface TokenBudget {
+  /** Before a cache takes in one token more. */
+  spend(by: Turning, bytes: number): void
+}
+
+interface Turning {
+  /** Drops what is old, and makes the young old. @returns whether anything is left */
+  turn(): boolean
+}
+
+export function createTokenBudget({ maxTokens, maxBytes }: TokenCacheLimits): TokenBudget {
+  const caches = new Set<Turning>()
+  // Of what was taken in since the last turn. What one of them has dropped by itself meanwhile is not taken off: it is a bound, no count.
+  let tokens = 0
+  let weight = 0
+  return {
+    spend(by, bytes) {
+      if (tokens >= Math.floor(maxTokens / 2) || weight + bytes > maxBytes / 2) {
+        for (const cache of caches) if (!cache.turn()) caches.delete(cache)
+        tokens = 0
+        weight = 0
+      }
+      caches.add(by)
+      tokens += 1
+      weight += bytes
+    },
+  }
 }
 
 /** A class, so that ten thousand of them hold no functions of their own. */
-class TwoGenerations<Entry> implements TokenCache<Entry> {
+class TwoGenerations<Entry> implements TokenCache<Entry>, Turning {
   readonly #half: number
   readonly #halfBytes: number
+  readonly #budget: TokenBudget | undefined
   #young: Generation<Entry> = NONE
   #old: Generation<Entry> = NONE
 
-  constructor({ maxTokens, maxBytes }: TokenCacheLimits) {
+  constructor({ maxTokens, maxBytes }: TokenCacheLimits, budget: TokenBudget | undefined) {
     this.#half = Math.floor(maxTokens / 2)
     this.#halfBytes = maxBytes / 2
+    this.#budget = budget
   }
 
   get(token: string): Entry | undefined {
@@ -67,7 +100,14 @@ class TwoGenerations<Entry> implements TokenCache<Entry> {
     return this.#young.bytes + this.#old.bytes
   }
 
+  turn(): boolean {
+    this.#old = this.#young
+    this.#young = NONE
+    return this.#old !== NONE
+  }
+
   #put(token: string, held: Held<Entry>): void {
+    this.#budget?.spend(this, held.bytes)
     const isFull = this.#young.map.size >= this.#half || this.#young.bytes + held.bytes > this.#halfBytes
     if (isFull) this.#old = this.#young
     if (isFull || this.#young === NONE) this.#young = { map: new Map(), bytes: 0 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { createTokenCache } from '../src/token_cache.ts'
+import { createTokenBudget, createTokenCache } from '../src/token_cache.ts'
 
 const command = fc.record({
   kind: fc.constantFrom('set', 'set', 'set', 'get', 'delete', 'clear'),
@@ -56,3 +56,47 @@ test('an entry heavier than half the cache is not kept', () => {
   cache.set('heavy', 'entry', 51)
   assert.equal(cache.get('heavy'), undefined)
 })
+
+const shared = fc.record({
+  cache: fc.integer({ min: 0, max: 3 }),
+  token: fc.integer({ min: 0, max: 20 }),
+  bytes: fc.integer({ min: 1, max: 60 }),
+  isAsked: fc.boolean(),
+})
+
+test('caches with one budget stay within it together, and each knows its own tokens only', () => {
+  const bounds = fc.record({ maxTokens: fc.integer({ min: 2, max: 12 }), maxBytes: fc.integer({ min: 120, max: 300 }) })
+  fc.assert(
+    fc.property(bounds, fc.array(shared, { maxLength: 200 }), (limits, steps) => {
+      const budget = createTokenBudget(limits)
+      const caches = Array.from({ length: 4 }, () => createTokenCache<string>({ maxTokens: 8, maxBytes: 200 }, budget))
+      for (const { cache: which, token: number, bytes, isAsked } of steps) {
+        const cache = caches[which]
+        assert.ok(cache)
+        const token = `t${number}`
+        if (isAsked) assert.ok([undefined, `${which} ${token}`].includes(cache.get(token)))
+        else {
+          cache.set(token, `${which} ${token}`, bytes)
+          assert.equal(cache.get(token), `${which} ${token}`)
+        }
+        const sum = (of: (one: (typeof caches)[number]) => number): number => caches.reduce((before, one) => before + of(one), 0)
+        assert.ok(sum(({ size }) => size) <= limits.maxTokens, `${sum(({ size }) => size)} of ${limits.maxTokens} tokens`)
+        assert.ok(sum((one) => one.bytes) <= limits.maxBytes, `${sum((one) => one.bytes)} of ${limits.maxBytes} bytes`)
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('a token in use survives any number of others in caches beside its own', () => {
+  const budget = createTokenBudget({ maxTokens: 10, maxBytes: 1000 })
+  const [mine, other] = [createTokenCache<string>(WIDE, budget), createTokenCache<string>(WIDE, budget)]
+  mine.set('mine', 'entry', 1)
+  for (let n = 0; n < 1000; n++) {
+    other.set(`other-${n}`, 'entry', 1)
+    assert.equal(mine.get('mine'), 'entry')
+  }
+  assert.ok(other.size < 10)
+})
+
+const WIDE = { maxTokens: 10_000, maxBytes: 100_000 }

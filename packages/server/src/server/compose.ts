@@ -1,6 +1,7 @@
 // The composition root: from a configuration to a running server, and back to nothing. What lower rooms use of clock and randomness is
 // handed in here.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createTokenBudget } from '@countersign/guard/token_cache'
 import type { Progress } from '../config/config.ts'
 import { originOf } from '../config/url.ts'
 import type { Upgrade } from '../gateway/exchange.ts'
@@ -148,6 +149,9 @@ interface State {
 /** From here a proxy may ask about requests; what it passes on is not believed for that alone. */
 const THIS_MACHINE = ['127.0.0.0/8', '::1']
 
+/** Verified tokens of all APIs together, and their weight. */
+const REMEMBERED = { maxTokens: 100_000, maxBytes: 256 * 1024 * 1024 }
+
 const NOTHING_MOUNTED: MountTable = { find: () => undefined }
 
 interface Wiring {
@@ -168,10 +172,11 @@ function createState(configuration: Configuration, issuance: Issuance, { watch, 
     now: issuance.now,
     onFailure: (error) => report(error, 'a refusal cannot be written to the audit trail'),
   })
+  const remembered = createTokenBudget(REMEMBERED)
   const apis = configuration.apis.map((api) => {
     const context = byRealm.get(api.realmId)
     if (!context) throw new Error(`api ${api.id} is of realm ${api.realmId}, which is not configured`)
-    return createGuardedApi(api, context, { usage, refused, report })
+    return createGuardedApi(api, context, { usage, refused, report, remembered })
   })
   const gateway = createGateway({
     apis,

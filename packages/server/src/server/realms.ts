@@ -5,6 +5,7 @@ import { createGuard } from '@countersign/guard'
 import { CLOCK_LEAD } from '@countersign/guard/clock_lead'
 import type { Denial } from '@countersign/guard/options'
 import type { RouteRule } from '@countersign/guard/policy'
+import type { TokenBudget } from '@countersign/guard/token_cache'
 import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import { compile } from '@countersign/protocol/dialect/compile'
 import type { Dialect } from '@countersign/protocol/dialect/dialect'
@@ -48,6 +49,8 @@ function compileOnce(dialect: Dialect): CompiledDialect {
 
 /** What the guards of all APIs tell, and to whom. */
 export interface GuardTies {
+  /** Of verified tokens, for all APIs together: ten thousand realms hold no more of them than one server has room for. */
+  readonly remembered: TokenBudget
   readonly usage: Pick<ApiUsage, 'admissionsOf'>
   readonly refused: (at: RefusedAt, denial: Denial) => void
   readonly report: Report
@@ -69,7 +72,7 @@ function assertionsOf({ upstream }: Api, { realm, keys, signing, random, now }: 
   })
 }
 
-function guardOf(api: Api, context: RealmContext, { usage, refused, report }: GuardTies): Guard {
+function guardOf(api: Api, context: RealmContext, { usage, refused, report, remembered }: GuardTies): Guard {
   const { realm, dialects, keys, news, store, directory, revocations, now } = context
   return createGuard({
     realm: realm.id,
@@ -79,6 +82,7 @@ function guardOf(api: Api, context: RealmContext, { usage, refused, report }: Gu
     keys,
     now,
     clockLead: CLOCK_LEAD,
+    cache: { budget: remembered },
     apiKey: api.apiKey,
     apiKeys: { find: (hash) => directory.lastKnown.apiKey(realm.id, hash) },
     introspection: {
