@@ -1,17 +1,17 @@
 // The last step of the pipeline: what a plan (ports.ts) says to a request that is otherwise allowed, as a verdict. Counts nothing itself.
 import type { Denier } from './challenge.ts'
 import type { Route } from './policy.ts'
-import type { AdmissionAnswer, Admissions } from './ports.ts'
+import type { AdmissionAnswer, AdmissionRequest, Admissions } from './ports.ts'
 import type { Allow, Deny, Verdict } from './verdict.ts'
 
 /** Never throws and never rejects. */
-export type Admit = (allow: Allow, route: Route, address: string | undefined) => Verdict | Promise<Verdict>
+export type Admit = (allow: Allow, route: Route, request: Pick<AdmissionRequest, 'address' | 'unseen'>) => Verdict | Promise<Verdict>
 
 /** @param fail the denial of a request that the plan could not be asked about */
 export function createAdmit(admissions: Admissions, deny: Denier, fail: (error: unknown) => Deny): Admit {
-  return (allow, route, address) => {
+  return (allow, route, { address, unseen }) => {
     try {
-      const answer = admissions.admit({ principal: allow.principal, route: route.name, cost: route.cost, address })
+      const answer = admissions.admit({ principal: allow.principal, route: route.name, cost: route.cost, address, unseen })
       return answer instanceof Promise
         ? answer.then((one) => verdictOf(one, allow, deny, route), fail)
         : verdictOf(answer, allow, deny, route)

@@ -33,6 +33,8 @@ export interface GuardRequest {
   readonly rawHeaders?: readonly string[] | undefined
   /** Whom it comes from, for keys that may be used from some addresses only: a proxy's word on it resolved already. */
   readonly address?: string | undefined
+  /** Whoever asks passes the request on where its answer is not seen: it is counted as such at once. Default: its end is told of. */
+  readonly unseen?: boolean | undefined
 }
 
 export interface Guard {
@@ -70,7 +72,7 @@ export function createGuard(options: GuardOptions): Guard {
 
   const withScope = ({ scheme, request }: Asked, token: VerifiedToken, route: Route, allow: Allow): Verdict | Promise<Verdict> => {
     for (const name of route.scopes) if (!token.scopes.has(name)) return deny('insufficient_scope', { scope: route.scopes, scheme })
-    return admit === undefined ? allow : admit(allow, route, request.address)
+    return admit === undefined ? allow : admit(allow, route, request)
   }
 
   const withKey = (asked: Asked, token: VerifiedToken, route: Route, key: ApiKeyRecord | KeyRefusal): Verdict | Promise<Verdict> => {

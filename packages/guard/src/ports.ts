@@ -63,6 +63,8 @@ export interface AdmissionRequest {
   readonly cost: number
   /** The caller's address as the adapter knows it. */
   readonly address?: string | undefined
+  /** Nothing will be known of its answer: `done` is told of none. */
+  readonly unseen?: boolean | undefined
 }
 
 // For whoever writes such a port.

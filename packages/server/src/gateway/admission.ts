@@ -160,16 +160,16 @@ async function charge(options: AdmissionOptions, request: AdmissionRequest, one:
   return refuseVolume(one, refusedBy, undo(entry, options.nowMs()))
 }
 
-function admissionOf({ context, api }: AdmissionOptions, { principal, route }: AdmissionRequest, one: Case): Admission {
+function admissionOf({ context, api }: AdmissionOptions, { principal, route, unseen = false }: AdmissionRequest, one: Case): Admission {
   const { clientId, account, cost, now } = one
   const key = keyOf(account, context.realm.id, clientId, principal.apiKeyId ?? '', api.id, route)
-  return { key, now, units: cost, charges: chargesOf(account, cost, now) }
+  return { key, now, units: cost, charges: chargesOf(account, cost, now), unseen }
 }
 
 function admitted(
   { observations, keyUses }: AdmissionOptions,
   { address = '' }: AdmissionRequest,
-  { key, now }: Admission,
+  { key, now, unseen }: Admission,
   entry: Entry,
   headers: Readonly<Record<string, string>>,
 ): AdmissionAnswer {
@@ -182,7 +182,7 @@ function admitted(
       if (ended) return
       ended = true
       leave(entry)
-      observations.note({ key, at: now, status, bytesIn, bytesOut, milliseconds })
+      if (!unseen) observations.note({ key, at: now, status, bytesIn, bytesOut, milliseconds })
     },
   }
 }

@@ -84,7 +84,7 @@ function judge(asking: Asking, request: IncomingMessage, rest: string): void {
   if (misleads(request.rawHeaders)) return refuse(asking, 'misleading_header')
   const { headers, rawHeaders } = request
   const address = asking.callerAddress(headers['x-forwarded-for'])
-  const verdict = guarded.guard.check({ method: question.method, path: question.url, headers, rawHeaders, address })
+  const verdict = guarded.guard.check({ method: question.method, path: question.url, headers, rawHeaders, address, unseen: true })
   if (verdict instanceof Promise) void verdict.then((one) => act(asking, one))
   else act(asking, verdict)
 }

@@ -5,7 +5,7 @@
 // - In one window an enforced volume never sums to more than its limit, whatever runs at the same time, and over a SIGKILL at any moment.
 // - Admissions of one event-loop turn commit together; what they have in common is one statement.
 // - `observe` adds what became of admitted requests (status class, bytes, milliseconds) behind the answers: a kill may cost the last second of it,
-//   never of the counts.
+//   never of the counts. Of a request that is `unseen` there is nothing to observe: `admit` says so in the line at once.
 // - An hour is an hour of UTC. The same export of an ended window is the same to the byte, whenever it is asked: an observation of a request that
 //   ended (`at` and its milliseconds) more than a minute after the hour of its admission belongs to the hour in which it ended.
 import type { Charge } from './ledger.ts'
@@ -29,6 +29,8 @@ export interface Admission {
   readonly units: number
   /** Each of `units` units, for volumes, and each of another window; `units` 0: none. */
   readonly charges: readonly Charge[]
+  /** Nobody is going to see its answer: it is among `answers.none` at once, and no observation follows. */
+  readonly unseen?: boolean
 }
 
 export type AdmissionOutcome =

@@ -58,8 +58,15 @@ export interface Desk {
   nowMs: number
   failure: Error | undefined
   plan: RequestPlan | null
-  ask(changes?: { cost?: number; route?: string; clientId?: string; apiKeyId?: string; address?: string }): Promise<AdmissionAnswer>
-  admitted(changes?: { cost?: number; clientId?: string }): Promise<Admitted>
+  ask(changes?: {
+    cost?: number
+    route?: string
+    clientId?: string
+    apiKeyId?: string
+    address?: string
+    unseen?: boolean
+  }): Promise<AdmissionAnswer>
+  admitted(changes?: { cost?: number; clientId?: string; unseen?: boolean }): Promise<Admitted>
   refused(changes?: { cost?: number; clientId?: string }): Promise<Refused>
 }
 
@@ -114,8 +121,8 @@ export function createDesk(requests: RequestPlan | null, capacity?: number): Des
     nowMs: NOON * 1000,
     failure: undefined,
     plan: requests,
-    ask: async ({ cost = 1, route = 'otherwise', clientId = 'one', apiKeyId, address } = {}) =>
-      admissions.admit({ principal: { ...SOMEBODY, clientId, apiKeyId }, route, cost, address }),
+    ask: async ({ cost = 1, route = 'otherwise', clientId = 'one', apiKeyId, address, unseen } = {}) =>
+      admissions.admit({ principal: { ...SOMEBODY, clientId, apiKeyId }, route, cost, address, unseen }),
     async admitted(changes) {
       const answer = await desk.ask(changes)
       assert.ok(answer.admitted, JSON.stringify(answer))

@@ -223,10 +223,24 @@ test('without a plan everything is counted and nothing is told', async () => {
   done({ status: 201, bytesIn: 5, bytesOut: 7, milliseconds: 9 })
   assert.deepEqual(headers, {})
   const key = { realmId: 'shop', clientId: 'one', apiKeyId: '', apiId: 'orders', route: 'otherwise' }
-  assert.deepEqual(desk.counted, [{ key, now: NOON, units: 3, charges: [] }])
+  assert.deepEqual(desk.counted, [{ key, now: NOON, units: 3, charges: [], unseen: false }])
   assert.deepEqual(desk.observed, [{ key, at: NOON, status: 201, bytesIn: 5, bytesOut: 7, milliseconds: 9 }])
   desk.failure = unavailable()
   await assert.rejects(desk.ask(), desk.failure, 'closed by default')
+})
+
+test('a request whose answer nobody sees is told of with its count, and holds its place until it is done', async () => {
+  const desk = createDesk(plan({ concurrency: 1 }))
+  const { done } = await desk.admitted({ unseen: true })
+  assert.deepEqual(
+    desk.counted.map((one) => one.unseen),
+    [true],
+  )
+  const second = await desk.ask({ unseen: true })
+  assert.ok(!second.admitted && second.code === 'concurrency_exceeded')
+  done({ status: 0, bytesIn: 0, bytesOut: 0, milliseconds: 0 })
+  assert.deepEqual(desk.observed, [], 'or it would be among them twice')
+  await desk.admitted({ unseen: true })
 })
 
 test('an API key’s use is noted with its address when the request is admitted', async () => {

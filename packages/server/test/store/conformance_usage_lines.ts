@@ -10,6 +10,7 @@ import { ACT, admission, client, NOW, realm } from './samples.ts'
 
 export const runUsageLineConformance = (withStore: WithStore): void => {
   test('what became of requests adds up in the line of their hour', withStore(observed))
+  test('a request whose answer nobody sees is among those without one from the first, until it is taken back', withStore(unseen))
   test('a request that outlasts its hour is told of in the hour in which it ends', withStore(outlasting))
   test('what is told of answers and makes no sense counts as an answer and nothing else', withStore(odd))
   test('an hour is one of UTC, from its first second to its last', withStore(hours))
@@ -59,6 +60,19 @@ const observed = async (store: Store): Promise<void> => {
     milliseconds: 25,
   })
   assert.deepEqual([without?.apiKeyId, without?.requests, without?.answers['2xx']], ['', 0, 1])
+}
+
+const unseen = async (store: Store): Promise<void> => {
+  const { metering } = store
+  const quiet = admission({ unseen: true })
+  await Promise.all([metering.admit(quiet), metering.admit(admission()), metering.admit(quiet)])
+  const [line] = await metering.lines(ALL, null, 10)
+  assert.deepEqual([line?.requests, line?.answers], [3, { ...NONE, none: 2 }])
+  await Promise.all([metering.takeBack(quiet), metering.takeBack(admission())])
+  const [left] = await metering.lines(ALL, null, 10)
+  assert.deepEqual([left?.requests, left?.units, left?.answers], [1, 1, { ...NONE, none: 1 }])
+  await metering.takeBack(quiet)
+  assert.deepEqual(await metering.lines(ALL, null, 10), [])
 }
 
 const outlasting = async (store: Store): Promise<void> => {

@@ -8,7 +8,7 @@ import { inOrder } from './charges.ts'
 
 /** Counts admitted requests. */
 export function* countRequests(admissions: readonly Admission[]): Unit<void> {
-  yield* COUNT(countsOf(admissions).map(({ key, hour, requests, units }) => [...lineKey(key, hour), requests, units]))
+  yield* COUNT(countsOf(admissions).map(({ key, hour, requests, units, unseen }) => [...lineKey(key, hour), requests, units, unseen]))
 }
 
 /** Takes requests back, never below nothing. */
@@ -16,7 +16,8 @@ export function* uncountRequests(admissions: readonly Admission[]): Unit<void> {
   for (const line of countsOf(admissions)) {
     if ((yield uncount(line)) > 0 || line.requests === 1) continue
     // Some of them were never counted, or are forgotten.
-    for (const { key, units } of line.of) yield uncount({ key, hour: line.hour, requests: 1, units })
+    for (const { key, units, unseen } of line.of)
+      yield uncount({ key, hour: line.hour, requests: 1, units, unseen: Number(unseen === true) })
   }
 }
 
@@ -43,13 +44,19 @@ interface Line<T> {
 interface Count extends Line<Admission> {
   readonly requests: number
   readonly units: number
+  /** Requests whose answer nobody is going to see. */
+  readonly unseen: number
 }
 
 const countsOf = (admissions: readonly Admission[]): readonly Count[] =>
   linesOf(admissions, ({ key, now }) => ({ key, hour: hourOf(now) })).map(({ key, hour, of }) => {
     let units = 0
-    for (const admission of of) units += admission.units
-    return { key, hour, of, requests: of.length, units }
+    let unseen = 0
+    for (const admission of of) {
+      units += admission.units
+      if (admission.unseen === true) unseen += 1
+    }
+    return { key, hour, of, requests: of.length, units, unseen }
   })
 
 const linesOf = <T>(all: readonly T[], lineOf: (one: T) => { readonly key: UsageKey; readonly hour: number }): readonly Line<T>[] => {
@@ -98,14 +105,14 @@ const KEY = 'hour, realm_id, client_id, api_key_id, api_id, route'
 const add = (...columns: string[]): string =>
   `ON CONFLICT (${KEY}) DO UPDATE SET ${columns.map((one) => `${one} = usage_hours.${one} + excluded.${one}`).join(', ')}`
 
-const COUNTED = ['requests', 'units']
-const COUNT = insertRows(`INSERT INTO usage_hours (${KEY}, ${COUNTED.join(', ')})`, 8, add(...COUNTED))
+const COUNTED = ['requests', 'units', 'answers_none']
+const COUNT = insertRows(`INSERT INTO usage_hours (${KEY}, ${COUNTED.join(', ')})`, 9, add(...COUNTED))
 
 const OBSERVED = [...ANSWER_CLASSES.map((name) => `answers_${name}`), 'bytes_in', 'bytes_out', 'milliseconds']
 const OBSERVE = insertRows(`INSERT INTO usage_hours (${KEY}, ${OBSERVED.join(', ')})`, 15, add(...OBSERVED))
 
-const UNCOUNT = `UPDATE usage_hours SET requests = requests - ?, units = units - ?
-  WHERE hour = ? AND realm_id = ? AND client_id = ? AND api_key_id = ? AND api_id = ? AND route = ? AND requests >= ? AND units >= ?`
+const UNCOUNT = `UPDATE usage_hours SET requests = requests - ?, units = units - ?, answers_none = answers_none - ?
+  WHERE hour = ? AND realm_id = ? AND client_id = ? AND api_key_id = ? AND api_id = ? AND route = ? AND requests >= ? AND units >= ? AND answers_none >= ?`
 
-const uncount = ({ key, hour, requests, units }: Pick<Count, 'key' | 'hour' | 'requests' | 'units'>) =>
-  statement(UNCOUNT, requests, units, ...lineKey(key, hour), requests, units)
+const uncount = ({ key, hour, requests, units, unseen }: Omit<Count, 'of'>) =>
+  statement(UNCOUNT, requests, units, unseen, ...lineKey(key, hour), requests, units, unseen)
