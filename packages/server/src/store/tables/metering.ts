@@ -60,15 +60,16 @@ interface Move {
 /** In their order; admissions between two that are taken back together, and the other way round. */
 function* moveAll(moves: readonly Move[]): Unit<readonly AdmissionOutcome[]> {
   const answers: AdmissionOutcome[] = []
-  let start = 0
-  while (start < moves.length) {
+  while (answers.length < moves.length) {
+    const start = answers.length
     const back = moves[start]?.back
     const run: Admission[] = []
     for (let one = moves[start]; one !== undefined && one.back === back; one = moves[start + run.length]) run.push(one.admission)
     if (back) yield* takeBackAll(run)
     const outcomes = back ? run.map(() => TAKEN_BACK) : yield* admitAll(run)
+    // Most often there is one run.
+    if (outcomes.length === moves.length) return outcomes
     for (const outcome of outcomes) answers.push(outcome)
-    start += run.length
   }
   return answers
 }
@@ -77,106 +78,110 @@ function* moveAll(moves: readonly Move[]): Unit<readonly AdmissionOutcome[]> {
 const TAKEN_BACK: AdmissionOutcome = { admitted: true, used: [] }
 
 function* takeBackAll(admissions: readonly Admission[]): Unit<void> {
-  const cases = admissions.map((admission): Case => ({ admission, outcome: undefined }))
   // Window by window as they were taken, so that nobody who takes waits for one who gives back and the other way round.
-  for (const group of groupsOf(cases)) yield* giveBackAll(columnsOf(group).flat())
+  for (const { of } of groupsOf(admissions)) {
+    const most = Math.max(...of.map(({ charges }) => charges.length))
+    // One by one, and not as sums: of charges that were never taken some may have been.
+    yield* giveBackAll(Array.from({ length: most }, (_, n) => of.flatMap(({ charges }) => charges[n] ?? [])).flat())
+  }
   yield* uncountRequests(admissions)
 }
 
-/** An admission on its way. */
-interface Case {
-  readonly admission: Admission
-  outcome: AdmissionOutcome | undefined
-}
-
 function* admitAll(admissions: readonly Admission[]): Unit<readonly AdmissionOutcome[]> {
-  const cases = admissions.map((admission): Case => ({ admission, outcome: undefined }))
-  for (const group of groupsOf(cases)) {
-    if (group.length === 1 || !(yield* settleTogether(group))) yield* settleEach(group)
+  const outcomes: AdmissionOutcome[] = []
+  for (const { of, places } of groupsOf(admissions)) {
+    const settled = (of.length === 1 ? undefined : yield* settleTogether(of)) ?? (yield* settleEach(of))
+    for (const [n, place] of places.entries()) if (settled[n] !== undefined) outcomes[place] = settled[n]
   }
-  const admitted: Admission[] = []
-  const outcomes = cases.map(({ admission, outcome }) => {
-    if (outcome === undefined) throw new TypeError('An admission was not settled.')
-    if (outcome.admitted) admitted.push(admission)
-    return outcome
-  })
+  const admitted = outcomes.every((one) => one.admitted) ? admissions : admissions.filter((_, n) => outcomes[n]?.admitted)
   yield* countRequests(admitted)
   return outcomes
+}
+
+/** Admissions that draw on the same windows, and which of all they are. */
+interface Group {
+  readonly of: Admission[]
+  readonly places: number[]
 }
 
 /**
  * Those that draw on the same windows, in their order. Where two groups have one window in common and another not, as when a plan changes
  * within the turn, all are one group.
  */
-const groupsOf = (cases: readonly Case[]): Iterable<readonly Case[]> => {
-  const groups = new Map<string, Case[]>()
+const groupsOf = (admissions: readonly Admission[]): Iterable<Group> => {
+  const groups = new Map<string, Group>()
   const windows = new Set<string>()
-  let last: Case[] | undefined
-  for (const one of cases) {
-    if (last !== undefined && drawsAlike(last[0], one)) {
-      last.push(one)
-      continue
-    }
-    const names = one.admission.charges.map(windowName)
-    const name = names.join('\n\n')
-    last = groups.get(name)
-    if (last === undefined) {
-      for (const window of names) {
-        if (windows.has(window)) return [cases]
-        windows.add(window)
+  let last: Group | undefined
+  for (let place = 0; place < admissions.length; place += 1) {
+    const one = admissions[place]
+    if (one === undefined) break
+    if (last === undefined || !drawsAlike(last.of[0], one)) {
+      const names = one.charges.map(windowName)
+      const name = names.join('\n\n')
+      last = groups.get(name)
+      if (last === undefined) {
+        for (const window of names) {
+          if (windows.has(window)) return [{ of: [...admissions], places: [...admissions.keys()] }]
+          windows.add(window)
+        }
+        last = { of: [], places: [] }
+        groups.set(name, last)
       }
-      last = []
-      groups.set(name, last)
     }
-    last.push(one)
+    last.of.push(one)
+    last.places.push(place)
   }
   return inOrder(groups).map(([, group]) => group)
 }
 
-/** Their first charges, then their second ones, and so on. */
-const columnsOf = (cases: readonly Case[]): readonly (readonly Charge[])[] => {
-  const most = Math.max(...cases.map(({ admission }) => admission.charges.length))
-  return Array.from({ length: most }, (_, n) => cases.flatMap(({ admission }) => admission.charges[n] ?? []))
-}
-
-const drawsAlike = (a: Case | undefined, b: Case): boolean => {
-  if (a === undefined || a.admission.charges.length !== b.admission.charges.length) return false
-  if (a.admission.charges === b.admission.charges) return true
-  for (const [n, charge] of b.admission.charges.entries()) {
-    const other = a.admission.charges[n]
+const drawsAlike = (a: Admission | undefined, b: Admission): boolean => {
+  if (a === undefined || a.charges.length !== b.charges.length) return false
+  if (a.charges === b.charges) return true
+  for (const [n, charge] of b.charges.entries()) {
+    const other = a.charges[n]
     if (other === undefined || !isSameWindow(charge, other)) return false
   }
   return true
 }
 
-/** All of them, by one statement a window; false: they do not draw alike or do not all fit, and nothing has changed. */
-function* settleTogether(cases: readonly Case[]): Unit<boolean> {
-  const [first] = cases
-  if (first === undefined || !cases.every((one) => drawsAlike(first, one))) return false
-  const columns = first.admission.charges.map((_, n) => columnOf(cases, n))
-  const used: number[] = []
+/** All of them, by one statement a window; undefined: they do not draw alike or do not all fit, and nothing has changed. */
+function* settleTogether(admissions: readonly Admission[]): Unit<readonly AdmissionOutcome[] | undefined> {
+  const [first] = admissions
+  if (first === undefined || !admissions.every((one) => drawsAlike(first, one))) return undefined
+  const columns = first.charges.map((_, n) => columnOf(admissions, n))
+  const before: number[] = []
   for (const [n, column] of columns.entries()) {
-    const before = yield* takeSum(column)
-    if (before === undefined) {
+    const used = yield* takeSum(column)
+    if (used === undefined) {
       for (const taken of columns.slice(0, n)) yield* untakeSum(taken)
-      return false
+      return undefined
     }
-    used.push(before)
+    before.push(used)
   }
   for (const column of columns) yield* countAll(column)
-  for (const one of cases) {
-    for (const [n, { units }] of one.admission.charges.entries()) used[n] = (used[n] ?? 0) + units
-    one.outcome = { admitted: true, used: used.slice() }
-  }
-  return true
+  let used: readonly number[] = before
+  return admissions.map(({ units }) => {
+    used = usedAfter(used, units)
+    return { admitted: true, used }
+  })
 }
 
-/** The charge that each of them has at one place. */
-const columnOf = (cases: readonly Case[], n: number): readonly Charge[] => {
+const usedAfter = (before: readonly number[], units: number): readonly number[] => {
+  const after: number[] = []
+  for (let n = 0; n < before.length; n += 1) after.push((before[n] ?? 0) + units)
+  return after
+}
+
+/**
+ * The charge that each of them has at one place. Those of one client in one second are one object (see Admission), and here one charge of
+ * their sum.
+ */
+const columnOf = (admissions: readonly Admission[], n: number): readonly Charge[] => {
   const column: Charge[] = []
-  for (const { admission } of cases) {
-    const charge = admission.charges[n]
-    if (charge !== undefined) column.push(charge)
+  for (let at = 0, times = 0; at < admissions.length; at += times) {
+    const charge = admissions[at]?.charges[n]
+    for (times = 1; at + times < admissions.length && admissions[at + times]?.charges[n] === charge; ) times += 1
+    if (charge !== undefined) column.push(times === 1 ? charge : { ...charge, units: charge.units * times })
   }
   return column
 }
@@ -185,14 +190,17 @@ const columnOf = (cases: readonly Case[], n: number): readonly Charge[] => {
 type Known = Map<string, number>
 
 /** One after the other. What is known to be used up refuses without a statement, so that refusals are cheap. */
-function* settleEach(cases: readonly Case[]): Unit<void> {
+function* settleEach(admissions: readonly Admission[]): Unit<readonly AdmissionOutcome[]> {
   const known: Known = new Map()
   const charged: Charge[] = []
-  for (const one of cases) {
-    one.outcome = yield* settle(one.admission, known)
-    if (one.outcome.admitted) for (const charge of one.admission.charges) charged.push(charge)
+  const outcomes: AdmissionOutcome[] = []
+  for (const admission of admissions) {
+    const outcome = yield* settle(admission, known)
+    if (outcome.admitted) for (const charge of admission.charges) charged.push(charge)
+    outcomes.push(outcome)
   }
   for (const charges of Map.groupBy(charged, windowName).values()) yield* countAll(charges)
+  return outcomes
 }
 
 function* settle({ charges }: Admission, known: Known): Unit<AdmissionOutcome> {
