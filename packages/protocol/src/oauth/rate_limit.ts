@@ -26,7 +26,17 @@ export function writeRateLimitPolicy(limits: readonly Pick<RateLimit, 'name' | '
 
 /** One item of `RateLimit`; several are joined by a comma. */
 export function writeRateLimit({ name, remaining, reset }: Pick<RateLimit, 'name' | 'remaining' | 'reset'>): string {
-  return `"${name}";r=${remaining};t=${reset}`
+  return `${startRateLimit(name)}${remaining}${endRateLimit(reset)}`
+}
+
+/** What stands before `remaining` in an item, for whoever writes the same one again and again. */
+export function startRateLimit(name: string): string {
+  return `"${name}";r=`
+}
+
+/** What stands behind `remaining`. */
+export function endRateLimit(reset: number): string {
+  return `;t=${reset}`
 }
 
 /** What the two fields say together; a policy that only one of them names, or that cannot be read, is left out. At most 4 KiB are looked at. */

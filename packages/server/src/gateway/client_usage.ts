@@ -1,6 +1,6 @@
 // One client's requests against its plan: the windows it is in, the charges of one request, and what the caller is told of both in the
 // RateLimit fields and in refusals. Decides nothing.
-import { writeRateLimit, writeRateLimitPolicy } from '@countersign/protocol/oauth/rate_limit'
+import { endRateLimit, startRateLimit, writeRateLimitPolicy } from '@countersign/protocol/oauth/rate_limit'
 import type { RequestVolume } from '../issue/request_volumes.ts'
 import { requestVolumes, windowNames } from '../issue/request_volumes.ts'
 import type { Charge } from '../model/ledger.ts'
@@ -25,9 +25,13 @@ export interface ClientUsage extends Account {
   /** Epoch seconds: from `startsAt` and before `endsAt` the windows are those of now. */
   startsAt: number
   endsAt: number
-  rateNames: readonly string[]
   /** `RateLimit-Policy`. */
   policy: string
+  /** `RateLimit` in parts, since only numbers change: what stands before that of each rate and of each volume. */
+  rateStarts: readonly string[]
+  volumeStarts: readonly string[]
+  /** What stands behind that of each volume in one second. */
+  volumeEnds: { readonly now: number; readonly texts: readonly string[] } | undefined
   /** Of its last request: most often the next one has the same. */
   key: UsageKey | undefined
   charged: { readonly units: number; readonly now: number; readonly charges: readonly Charge[] } | undefined
@@ -47,8 +51,10 @@ export function createClientUsage(name: string): ClientUsage {
     toldAgainMs: 0,
     startsAt: 0,
     endsAt: 0,
-    rateNames: [],
     policy: '',
+    rateStarts: [],
+    volumeStarts: [],
+    volumeEnds: undefined,
     key: undefined,
     charged: undefined,
   }
@@ -66,11 +72,18 @@ export function bringUpToDate(usage: ClientUsage, plan: RequestPlan, nowMs: numb
   usage.charged = undefined
   usage.startsAt = Math.max(0, ...usage.volumes.map(({ span }) => span.start))
   usage.endsAt = Math.min(...usage.volumes.map(({ span }) => span.end))
-  usage.rateNames = windowNames(plan.rates.map(({ seconds }) => `${seconds}s`))
+  const rateNames = windowNames(plan.rates.map(({ seconds }) => `${seconds}s`))
   usage.policy = writeRateLimitPolicy([
-    ...plan.rates.map(({ limit, seconds }, index) => ({ name: usage.rateNames[index] ?? '', quota: limit, window: seconds })),
+    ...plan.rates.map(({ limit, seconds }, index) => ({ name: rateNames[index] ?? '', quota: limit, window: seconds })),
     ...usage.volumes.map(({ name, quota, span }) => ({ name, quota: quota.limit, window: span.end - span.start })),
   ])
+  usage.rateStarts = startsOf(rateNames)
+  usage.volumeStarts = startsOf(usage.volumes.map(({ name }) => name))
+  usage.volumeEnds = undefined
+}
+
+function startsOf(names: readonly string[]): readonly string[] {
+  return names.map((name, index) => (index === 0 ? startRateLimit(name) : `, ${startRateLimit(name)}`))
 }
 
 /** What a request is counted under: the same object as for the last one, where it is the same. */
@@ -97,29 +110,35 @@ export function chargesOf(usage: ClientUsage, units: number, now: number): reado
 
 /** `RateLimit-Policy` and `RateLimit`. @param used of each volume; undefined: not known, and left out of `RateLimit` */
 export function rateLimitFields(
-  { policy, rateNames, volumes }: ClientUsage,
+  usage: ClientUsage,
   { drawings }: Entry,
   used: readonly number[] | undefined,
   now: number,
 ): Readonly<Record<string, string>> {
+  const { policy, rateStarts } = usage
   if (policy === '') return NO_FIELDS
-  // Indexed loops and one growing text: this is on the way of every request.
-  let left = ''
+  // Indexed loops, and growing texts of parts that are there already: this is on the way of every request.
+  let rates = ''
   for (let index = 0; index < drawings.length; index++) {
     const drawing = drawings[index]
-    if (!drawing) continue
-    const name = rateNames[index] ?? ''
-    const item = writeRateLimit({ name, remaining: Math.floor(drawing.leftTenths / 10), reset: Math.ceil(drawing.resetMs / 1000) })
-    left = left === '' ? item : `${left}, ${item}`
+    if (drawing)
+      rates += `${rateStarts[index] ?? ''}${Math.floor(drawing.leftTenths / 10)}${endRateLimit(Math.ceil(drawing.resetMs / 1000))}`
   }
+  const volumes = used === undefined ? '' : volumesLeft(usage, used, now)
+  if (rates === '' && volumes === '') return { 'ratelimit-policy': policy }
+  return { 'ratelimit-policy': policy, ratelimit: rates === '' || volumes === '' ? rates + volumes : `${rates}, ${volumes}` }
+}
+
+function volumesLeft(usage: ClientUsage, used: readonly number[], now: number): string {
+  const { volumes, volumeStarts } = usage
+  if (usage.volumeEnds?.now !== now) usage.volumeEnds = { now, texts: volumes.map(({ span }) => endRateLimit(span.end - now)) }
+  const { texts } = usage.volumeEnds
+  let left = ''
   for (let index = 0; index < volumes.length; index++) {
-    const volume = volumes[index]
-    if (!volume || used === undefined) break
-    const { name, quota, span } = volume
-    const item = writeRateLimit({ name, remaining: Math.max(0, quota.limit - (used[index] ?? 0)), reset: span.end - now })
-    left = left === '' ? item : `${left}, ${item}`
+    const limit = volumes[index]?.quota.limit ?? 0
+    left += (volumeStarts[index] ?? '') + Math.max(0, limit - (used[index] ?? 0)) + (texts[index] ?? '')
   }
-  return left === '' ? { 'ratelimit-policy': policy } : { 'ratelimit-policy': policy, ratelimit: left }
+  return left
 }
 
 /** One sentence. @param retryAfter seconds */

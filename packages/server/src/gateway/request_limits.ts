@@ -23,10 +23,7 @@ export interface Entry {
   /** One for each rate, as it stands with this request. */
   readonly drawings: readonly Drawing[]
   readonly tenths: number
-}
-
-export interface Entered {
-  readonly entry: Entry
+  /** Why it may not come in; in the mode `warn`: what was told about and let through. */
   readonly closed: Closed | undefined
 }
 
@@ -97,38 +94,33 @@ export function adoptRates(account: Account, rates: readonly Rate[]): void {
   account.arrivals = rates.map((rate) => arrivals[before.findIndex((one) => one.seconds === rate.seconds)] ?? UNTOUCHED)
 }
 
-/** The rates as they stand, for somebody who draws nothing. */
-export function look(account: Account, nowMs: number, nodes = 1): Entry {
-  return {
-    account,
-    rates: account.rates,
-    nodes,
-    tenths: 0,
-    drawings: account.rates.map((rate, index) => drawFrom(account, shareOf(account, rate, nodes), index, 0, nowMs)),
-  }
+/** The rates as they stand, for somebody who draws nothing. @param closed why */
+export function look(account: Account, nowMs: number, nodes = 1, closed?: Closed): Entry {
+  const { rates } = account
+  return { account, rates, nodes, tenths: 0, drawings: drawFromAll(account, rates, nodes, 0, nowMs), closed }
 }
 
 /**
  * Draws from all rates and takes a place among the requests under way, or does nothing. In the mode `warn` what has enough is drawn from,
  * and the request comes in.
  * @param nodes that live: each lets through its share
- * @returns `closed`: why not, or what was told about and let through
  */
-export function enter(account: Account, plan: RequestPlan, units: number, nowMs: number, nodes = 1): Entered {
-  adoptRates(account, plan.rates)
+export function enter(account: Account, plan: RequestPlan, units: number, nowMs: number, nodes = 1): Entry {
+  const { rates } = plan
+  adoptRates(account, rates)
   const tenths = units * 10
   if (tenths > account.dearest) account.dearest = tenths
-  const drawings = plan.rates.map((rate, index) => drawFrom(account, shareOf(account, rate, nodes), index, tenths, nowMs))
+  const drawings = drawFromAll(account, rates, nodes, tenths, nowMs)
   const closed = closedBy(drawings, plan, account, nodes)
   if (closed && plan.mode === 'enforce') {
-    const entry = look(account, nowMs, nodes)
+    const entry = look(account, nowMs, nodes, closed)
     // A clock that was set back is settled by a refusal too.
     keep(account, entry.drawings)
-    return { entry, closed }
+    return entry
   }
   keep(account, drawings)
   account.underWay += 1
-  return { entry: { account, rates: plan.rates, nodes, drawings, tenths }, closed }
+  return { account, rates, nodes, drawings, tenths, closed }
 }
 
 /** Ends its place; to be called once for each entry that came in. */
@@ -153,8 +145,8 @@ function shareOf({ dearest }: Account, rate: Rate, nodes: number): Rate {
   return shareOfRate(rate, nodes, dearest)
 }
 
-function drawFrom({ arrivals }: Account, rate: Rate, index: number, tenths: number, nowMs: number): Drawing {
-  return draw(rate, arrivals[index] ?? UNTOUCHED, tenths, nowMs)
+function drawFromAll(account: Account, rates: readonly Rate[], nodes: number, tenths: number, nowMs: number): Drawing[] {
+  return rates.map((rate, index) => draw(shareOf(account, rate, nodes), account.arrivals[index] ?? UNTOUCHED, tenths, nowMs))
 }
 
 function keep(account: Account, drawings: readonly Drawing[]): void {

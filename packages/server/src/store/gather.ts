@@ -6,10 +6,11 @@ import type { Committed, Sql, Unit } from './sql.ts'
 /** So that one unit does not hold the event loop for long. */
 const MOST_TOGETHER = 500
 
-interface Waiting<Asked, Told> {
-  readonly asked: Asked
-  readonly resolve: (answer: Told) => void
-  readonly reject: (error: unknown) => void
+/** Those of one unit, and what becomes of it. */
+interface Company<Asked, Told> {
+  readonly asked: Asked[]
+  /** Undefined: together they cannot be done. */
+  readonly told: Promise<Told | undefined>
 }
 
 /**
@@ -19,66 +20,68 @@ interface Waiting<Asked, Told> {
 export const gather = <Asked, Answer>(
   sql: Sql,
   answerAll: (all: readonly Asked[]) => Unit<readonly Answer[]>,
-): ((asked: Asked) => Promise<Answer>) => {
-  // One promise for each that is asked, however many steps lie between: there are thousands a second.
-  return company(sql, answerAll, ({ value, durable }, waiting) => {
-    const tell = (): void => {
-      for (let n = 0; n < waiting.length; n += 1) waiting[n]?.resolve(value[n] as Answer)
-    }
-    durable.then(tell, (error: unknown) => rejectAll(waiting, error))
-  })
-}
+): ((asked: Asked) => Promise<Answer>) =>
+  company(
+    sql,
+    answerAll,
+    async ({ value, durable }) => {
+      await durable
+      return value
+    },
+    (value, place) => value[place] as Answer,
+  )
 
 /** The same, told as soon as it is decided. See Sql.commit. */
 export const gatherDecided = <Asked, Answer>(
   sql: Sql,
   answerAll: (all: readonly Asked[]) => Unit<readonly Answer[]>,
 ): ((asked: Asked) => Promise<Committed<Answer>>) =>
-  company<Asked, Answer, Committed<Answer>>(sql, answerAll, ({ value, durable }, waiting) => {
-    for (const [n, answer] of value.entries()) waiting[n]?.resolve({ value: answer, durable })
-  })
+  company(
+    sql,
+    answerAll,
+    (committed) => committed,
+    ({ value, durable }, place) => ({ value: value[place] as Answer, durable }),
+  )
 
-/** @param settle tells those who wait, in their order; all were answered */
-const company = <Asked, Answer, Told>(
+/**
+ * @param tell what all are told once it is committed; all were answered
+ * @param pick what is told to the one at that place
+ */
+const company = <Asked, Answer, Told, One>(
   sql: Sql,
   answerAll: (all: readonly Asked[]) => Unit<readonly Answer[]>,
-  settle: (committed: Committed<readonly Answer[]>, waiting: readonly Waiting<Asked, Told>[]) => void,
-): ((asked: Asked) => Promise<Told>) => {
-  let open: Waiting<Asked, Told>[] | undefined
+  tell: (committed: Committed<readonly Answer[]>) => Told | Promise<Told>,
+  pick: (told: Told, place: number) => One,
+): ((asked: Asked) => Promise<One>) => {
+  let open: Company<Asked, Told> | undefined
 
-  const together = async (waiting: Waiting<Asked, Told>[]): Promise<void> => {
+  const together = (asked: Asked[]): Company<Asked, Told> => {
     const close = (): void => {
-      if (open === waiting) open = undefined
+      if (open?.asked === asked) open = undefined
     }
     // Run a second time after a roll-back it finds the same list: from the first time on nothing joins any more.
     const unit = function* (): Unit<readonly Answer[]> {
       close()
-      const answers = yield* answerAll(waiting.map((one) => one.asked))
-      if (answers.length !== waiting.length) throw new TypeError('A unit did not answer all that was asked.')
+      const answers = yield* answerAll(asked)
+      if (answers.length !== asked.length) throw new TypeError('A unit did not answer all that was asked.')
       return answers
     }
-    try {
-      settle(await sql.commit(unit), waiting)
-    } catch (error) {
+    const failed = (error: unknown): undefined => {
       close()
-      if (waiting.length === 1 || error instanceof StoreUnavailable) rejectAll(waiting, error)
-      else for (const one of waiting) void together([one])
+      if (asked.length === 1 || error instanceof StoreUnavailable) throw error
     }
+    return { asked, told: sql.commit(unit).then(tell, failed) }
   }
 
-  return (asked) =>
-    new Promise((resolve, reject) => {
-      // Not into the company of those who asked before the end.
-      if (sql.isClosed()) open = undefined
-      if (open !== undefined && open.length < MOST_TOGETHER) {
-        open.push({ asked, resolve, reject })
-        return
-      }
-      open = [{ asked, resolve, reject }]
-      void together(open)
-    })
-}
+  // One promise for each that is asked, hung on that of its company: there are thousands a second.
+  const tellOne = ({ asked, told }: Company<Asked, Told>, place: number): Promise<One> =>
+    told.then((value) => (value === undefined ? tellOne(together(asked.slice(place, place + 1)), 0) : pick(value, place)))
 
-const rejectAll = <Asked, Told>(waiting: readonly Waiting<Asked, Told>[], error: unknown): void => {
-  for (const one of waiting) one.reject(error)
+  return (asked) => {
+    // Not into the company of those who asked before the end.
+    if (sql.isClosed()) open = undefined
+    if (open !== undefined && open.asked.length < MOST_TOGETHER) return tellOne(open, open.asked.push(asked) - 1)
+    open = together([asked])
+    return tellOne(open, 0)
+  }
 }

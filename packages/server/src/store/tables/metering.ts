@@ -167,8 +167,8 @@ function* settleTogether(admissions: readonly Admission[]): Unit<readonly Admiss
 }
 
 const usedAfter = (before: readonly number[], units: number): readonly number[] => {
-  const after: number[] = []
-  for (let n = 0; n < before.length; n += 1) after.push((before[n] ?? 0) + units)
+  const after = before.slice()
+  for (let n = 0; n < after.length; n += 1) after[n] = (after[n] ?? 0) + units
   return after
 }
 
