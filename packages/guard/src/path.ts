@@ -21,18 +21,16 @@ export function readPath(raw: string): CanonicalPath | PathProblem {
   const question = raw.indexOf('?')
   const path = question < 0 ? raw : raw.slice(0, question)
   const query = question < 0 ? '' : raw.slice(question)
-  return PLAIN.test(path) ? { path, segments: path.slice(1).split('/'), query } : readUnusual(path, query)
+  const segments = plainSegments(path)
+  return segments === undefined ? readUnusual(path, query) : { path, segments, query }
 }
 
 /** True for most paths that `readPath` reads, at a fraction of its cost; false says nothing. */
 export function isPlainPath(raw: string): boolean {
-  return raw.length <= MAX_LENGTH && PLAIN.test(raw)
+  return raw.length <= MAX_LENGTH && plainSegments(raw) !== undefined
 }
 
 const MAX_LENGTH = 8192
-/** What nearly every path is: unreserved characters, no segment empty but the last or starting with a dot. */
-const PLAIN = /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:\/|$))*$/
-
 const problem = (sentence: string): PathProblem => Object.freeze({ problem: sentence })
 const TOO_LONG = problem(`The path and query are longer than ${MAX_LENGTH} characters.`)
 const NO_PATH = problem('The request target must be a path that begins with a slash.')
@@ -42,6 +40,31 @@ const NEEDLESS_ESCAPE = problem('The path has a percent-escape for a character t
 const HIDDEN_DELIMITER = problem('The path has a percent-escape that hides a slash, a backslash, a dot or a control character.')
 const DOT_SEGMENT = problem('The path has a dot segment.')
 const EMPTY_SEGMENT = problem('The path has an empty segment.')
+
+const SLASH = 0x2f
+const DOT = 0x2e
+/** By character code: what a plain segment is made of, a dot not as its first. */
+const PLAIN = Array.from({ length: 128 }, (_, code) => /[A-Za-z0-9_.~-]/.test(String.fromCharCode(code)))
+
+/**
+ * Of what nearly every path is: unreserved characters, no segment empty but the last or starting with a dot. In one pass and by code: a
+ * regular expression and `split` take three times as long, and this is on the way of every request.
+ */
+function plainSegments(path: string): string[] | undefined {
+  if (path.charCodeAt(0) !== SLASH) return undefined
+  const segments: string[] = []
+  let start = 1
+  for (let at = 1; at < path.length; at++) {
+    const code = path.charCodeAt(at)
+    if (at === start && (code === SLASH || code === DOT)) return undefined
+    if (code === SLASH) {
+      segments.push(path.slice(start, at))
+      start = at + 1
+    } else if (PLAIN[code] !== true) return undefined
+  }
+  segments.push(path.slice(start))
+  return segments
+}
 
 const VISIBLE = /^[\x21-\x5b\x5d-\x7e]*$/
 const ESCAPE = /%(?:[0-9A-Fa-f]{2})?/g

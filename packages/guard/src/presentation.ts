@@ -112,8 +112,7 @@ function only(carriers: readonly Carrier[]): Carrier | undefined {
 
 function afterScheme(field: string, scheme: string): string | undefined {
   if (field.charCodeAt(scheme.length) !== 0x20) return undefined
-  const given = field.slice(0, scheme.length)
-  if (given !== scheme && given.toLowerCase() !== scheme.toLowerCase()) return undefined
+  if (!field.startsWith(scheme) && field.slice(0, scheme.length).toLowerCase() !== scheme.toLowerCase()) return undefined
   return field.slice(scheme.length + 1)
 }
 

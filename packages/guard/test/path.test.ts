@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { readPath } from '../src/path.ts'
+import { isPlainPath, readPath } from '../src/path.ts'
 
 const REFUSED: Readonly<Record<string, readonly string[]>> = {
   'no origin form': ['', 'orders', '*', 'http://api.example/orders', '?x=/orders'],
@@ -73,4 +73,15 @@ test('any segment that a client encodes is read back', () => {
       else assert.deepEqual(read.segments, segments)
     }),
   )
+})
+
+test('of all short paths the plain ones are those of unreserved characters, without empty segments or leading dots', () => {
+  const pieces = ['/', '.', 'a', 'Z', '9', '~', '_', '-', '%', '?', ';', '\\', '\0', '\x7f', '\u00e1', '\u0161']
+  const plain = /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:\/|$))*$/
+  const longer = (paths: readonly string[]): string[] => paths.flatMap((path) => pieces.map((piece) => path + piece))
+  const one = longer([''])
+  for (const path of ['', one, longer(one), longer(longer(longer(['/'])))].flat()) {
+    assert.equal(isPlainPath(path), plain.test(path), JSON.stringify(path))
+    if (plain.test(path)) assert.deepEqual(readPath(path), { path, segments: path.slice(1).split('/'), query: '' })
+  }
 })
