@@ -5,16 +5,35 @@ import type { AdmissionAnswer, AdmissionRequest, Admissions } from './ports.ts'
 import type { Allow, Deny, Verdict } from './verdict.ts'
 
 /** Never throws and never rejects. */
-export type Admit = (allow: Allow, route: Route, request: Pick<AdmissionRequest, 'address' | 'unseen'>) => Verdict | Promise<Verdict>
+export type Admit<Asked> = (allow: Allow, route: Route, asked: Asked) => Verdict | Promise<Verdict>
 
-/** @param fail the denial of a request that the plan could not be asked about */
-export function createAdmit(admissions: Admissions, deny: Denier, fail: (error: unknown) => Deny): Admit {
-  return (allow, route, { address, unseen }) => {
+/**
+ * @param fail the denial of a request that the plan could not be asked about
+ * @param tell is told of a verdict that was waited for, and of no other
+ */
+export function createAdmit<Asked extends { readonly request: Pick<AdmissionRequest, 'address' | 'unseen'> }>(
+  admissions: Admissions,
+  deny: Denier,
+  fail: (error: unknown) => Deny,
+  tell: (verdict: Verdict, asked: Asked) => Verdict,
+): Admit<Asked> {
+  const read = (answer: AdmissionAnswer, allow: Allow, route: Route): Verdict => {
+    try {
+      return verdictOf(answer, allow, deny, route)
+    } catch (error) {
+      return fail(error)
+    }
+  }
+  return (allow, route, asked) => {
+    const { address, unseen } = asked.request
     try {
       const answer = admissions.admit({ principal: allow.principal, route: route.name, cost: route.cost, address, unseen })
       return answer instanceof Promise
-        ? answer.then((one) => verdictOf(one, allow, deny, route), fail)
-        : verdictOf(answer, allow, deny, route)
+        ? answer.then(
+            (one) => tell(read(one, allow, route), asked),
+            (error: unknown) => tell(fail(error), asked),
+          )
+        : read(answer, allow, route)
     } catch (error) {
       return fail(error)
     }

@@ -68,11 +68,25 @@ export function createGuard(options: GuardOptions): Guard {
   }
 
   const unverified = (error: unknown): Deny => malfunction(error, 'cannot_verify')
-  const admit = options.admissions && createAdmit(options.admissions, deny, (error) => malfunction(error, 'cannot_charge'))
 
-  const withScope = ({ scheme, request }: Asked, token: VerifiedToken, route: Route, allow: Allow): Verdict | Promise<Verdict> => {
-    for (const name of route.scopes) if (!token.scopes.has(name)) return deny('insufficient_scope', { scope: route.scopes, scheme })
-    return admit === undefined ? allow : admit(allow, route, request)
+  const tell = (verdict: Verdict, { clientId, apiKeyId, request: { address } }: Asked): Verdict => {
+    if (verdict.allow || onDenied === undefined) return verdict
+    const { code, reason } = verdict
+    quietly(() => onDenied({ code, reason, clientId, apiKeyId, address }))
+    return verdict
+  }
+
+  const conclude = (verdict: Verdict, asked: Asked): Verdict => (asked.isTold ? verdict : tell(verdict, asked))
+
+  const admit = options.admissions && createAdmit<Asked>(options.admissions, deny, (error) => malfunction(error, 'cannot_charge'), tell)
+
+  const withScope = (asked: Asked, token: VerifiedToken, route: Route, allow: Allow): Verdict | Promise<Verdict> => {
+    for (const name of route.scopes)
+      if (!token.scopes.has(name)) return deny('insufficient_scope', { scope: route.scopes, scheme: asked.scheme })
+    if (admit === undefined) return allow
+    const verdict = admit(allow, route, asked)
+    asked.isTold = verdict instanceof Promise
+    return verdict
   }
 
   const withKey = (asked: Asked, token: VerifiedToken, route: Route, key: ApiKeyRecord | KeyRefusal): Verdict | Promise<Verdict> => {
@@ -124,19 +138,14 @@ export function createGuard(options: GuardOptions): Guard {
       : withVerified(asked, known, route, shown)
   }
 
-  const conclude = (verdict: Verdict, { clientId, apiKeyId, request: { address } }: Asked): Verdict => {
-    if (verdict.allow || onDenied === undefined) return verdict
-    const { code, reason } = verdict
-    quietly(() => onDenied({ code, reason, clientId, apiKeyId, address }))
-    return verdict
-  }
-
   return {
     check(request) {
-      const asked: Asked = { request, scheme: 'bearer', clientId: undefined, apiKeyId: undefined }
+      const asked: Asked = { request, scheme: 'bearer', clientId: undefined, apiKeyId: undefined, isTold: false }
       try {
         const verdict = judge(asked)
         if (!(verdict instanceof Promise)) return conclude(verdict, asked)
+        // Most often only the plan is waited for, and its answer need not be waited for twice.
+        if (asked.isTold) return verdict
         return verdict.then(
           (one) => conclude(one, asked),
           (error: unknown) => conclude(unverified(error), asked),
@@ -160,6 +169,8 @@ interface Asked {
   clientId: string | undefined
   /** Of the key that was found. */
   apiKeyId: string | undefined
+  /** The plan's step tells of its verdict itself. */
+  isTold: boolean
 }
 
 interface Known extends Shown {

@@ -130,6 +130,32 @@ test('a plan that cannot be asked is 503 cannot_charge, which is not cannot_veri
   }
 })
 
+test('a plan that answers nonsense is a malfunction, whether it answers at once or late', async () => {
+  const nonsense: AdmissionAnswer = JSON.parse('null')
+  for (const answer of [() => nonsense, () => Promise.resolve(nonsense)]) {
+    const verdict = await guardWith({ admissions: recording(answer) }).check(get(bearer(mint())))
+    assert.equal(denied(verdict).code, 'cannot_charge')
+  }
+})
+
+test('of what a plan refuses whoever audits is told once, however many were waited for', async () => {
+  const refused: AdmissionAnswer = { admitted: false, code: 'rate_exceeded', detail: 'Slowly.', headers: {}, retryAfter: 1 }
+  const record = { id: 'key-1', clientId: 'client-1', expiresAt: null }
+  for (const found of [record, Promise.resolve(record)]) {
+    for (const answer of [() => refused, () => Promise.resolve(refused), () => Promise.reject(new Error('away'))]) {
+      const told: Denial[] = []
+      const apiKeys = { find: () => found }
+      const options = { admissions: recording(answer), apiKey: 'required', apiKeys } as const
+      const guard = guardWith({ ...options, onDenied: (denial: Denial) => void told.push(denial) })
+      const { code } = denied(await guard.check(get({ ...bearer(mint()), 'x-api-key': 'k' })))
+      assert.deepEqual(
+        told.map((one) => [one.code, one.clientId, one.apiKeyId]),
+        [[code, 'client-1', 'key-1']],
+      )
+    }
+  }
+})
+
 test('one of our own keys that is mistyped never reaches the port, and one that was seen before is asked about each time', () => {
   const asked: string[] = []
   const key = makeCredential('key', randomBytes(32))
