@@ -16,6 +16,7 @@ export const runMeteringConformance = (withStore: WithStore): void => {
   test('a refused admission charges and counts nothing, and tells which volume refused', withStore(refused))
   test('a request that costs nothing is counted and charges nothing', withStore(costless))
   test('64 admissions at once over the last 10 units of a month get 10, and of the day no more', withStore(lastUnits))
+  test('of admissions with the same charges, in one object or in several, each is charged, counted and taken back', withStore(alike))
   test('an admission that is taken back leaves room for another, once', withStore(takenBack))
   test('whatever is admitted and taken back at once is as if it were so one by one', withStore(mixes))
   test('more than fit into one unit are admitted all the same', withStore(flood))
@@ -95,6 +96,41 @@ const lastUnits = async (store: Store, ledger: Ledger): Promise<void> => {
   assert.deepEqual(answers, [...numbered, ...Array(54).fill({ admitted: false, refusedBy: 1, used: [1000, 1000] })])
   assert.deepEqual(await usedOf(ledger), [1000, 1000])
   assert.deepEqual(await totals(store), [11, 1000])
+}
+
+// A gateway gives the requests of one client in one second one list of charges.
+const alike = async (store: Store, ledger: Ledger): Promise<void> => {
+  const [one, other] = [both(100, 14, 2), both(100, 14, 2)]
+  const all = [one, one, other, one, one].map(admission)
+  const answers = await Promise.all(all.map((asked) => store.metering.admit(asked)))
+  assert.deepEqual(
+    answers,
+    [2, 4, 6, 8, 10].map((used) => ({ admitted: true, used: [used, used] })),
+  )
+  assert.deepEqual(
+    [await usedOf(ledger), await totals(store)],
+    [
+      [10, 10],
+      [5, 10],
+    ],
+  )
+  const last = await Promise.all([one, one, one].map((asked) => store.metering.admit(admission(asked))))
+  assert.deepEqual(
+    last.map(({ admitted, used }) => [admitted, used]),
+    [
+      [true, [12, 12]],
+      [true, [14, 14]],
+      [false, [14, 14]],
+    ],
+  )
+  await Promise.all(all.map((asked) => store.metering.takeBack(asked)))
+  assert.deepEqual(
+    [await usedOf(ledger), await totals(store)],
+    [
+      [4, 4],
+      [2, 4],
+    ],
+  )
 }
 
 const takenBack = async (store: Store, ledger: Ledger): Promise<void> => {
