@@ -173,6 +173,12 @@ const connectTo = async (server: PostgresServer, { answer, connect }: Patience, 
     run: ({ sql, params, lock }: Statement) =>
       told(client.query<Row>({ ...texts(lock === undefined ? sql : `${sql} FOR ${lock.toUpperCase()}`), values: params.map(written) })),
     say: (sql) => told(client.query<Row>(sql)),
+    hold: () => {
+      // TLS has put its own stream around the socket.
+      const { stream } = client.connection
+      stream.cork()
+      return () => stream.uncork()
+    },
     isBroken: () => broken,
     end: async () => {
       if (!broken) await client.end().catch(() => undefined)

@@ -16,11 +16,14 @@ export interface Attempted {
   readonly run: (transaction: Transaction) => Promise<() => void>
 }
 
+/** What is to be done once it is committed. */
+export type Told = readonly (() => void)[]
+
 export type Outcome = Committed | Failed
 
 interface Committed {
   readonly kind: 'committed'
-  readonly told: readonly (() => void)[]
+  readonly told: Told
 }
 
 export type Failed = Refused | Unknown
@@ -39,7 +42,7 @@ interface Unknown {
   readonly error: StoreUnavailable
   /** What the connection broke with. */
   readonly cause: unknown
-  readonly told: Committed['told']
+  readonly told: Told
   readonly mark: Mark | undefined
 }
 

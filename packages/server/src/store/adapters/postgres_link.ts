@@ -16,6 +16,8 @@ export interface Link {
   run(asked: Statement): Promise<Answer>
   /** Without placeholders: BEGIN, COMMIT, SET. */
   say(sql: string): Promise<Answer>
+  /** What is asked from now on leaves with one write, when the answer is called. Whoever waits for an answer before that waits for ever. */
+  hold(): () => void
   /** Nothing more can be asked of it. */
   isBroken(): boolean
   /** Lets those under way end. */

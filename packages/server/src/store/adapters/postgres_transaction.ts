@@ -6,14 +6,14 @@ import type { MarkedLink } from './postgres_mark.ts'
 import { moveMark } from './postgres_mark.ts'
 
 export interface Transaction {
-  /** Rows changed, or given to the statement's `read`. Of a blind one: 0, and not waited for. */
-  run(asked: Statement): Promise<number>
+  /** Rows changed, or given to the statement's `read`. Of a blind one: 0 at once. */
+  run(asked: Statement): number | Promise<number>
   commit(): Promise<void>
   /** Rolls back; what was the first to fail. */
   undo(error: unknown): Promise<unknown>
 }
 
-/** Nothing waits here: BEGIN and the first statement travel together, and so do the last one, the mark and COMMIT. */
+/** Nothing waits here: BEGIN and the first statements leave with one write, and so do the last ones, the mark and COMMIT. */
 export const beginOn = (link: MarkedLink): Transaction => {
   const pending: Promise<Answer>[] = []
   const send = (answer: Promise<Answer>): Promise<Answer> => {
@@ -21,20 +21,31 @@ export const beginOn = (link: MarkedLink): Transaction => {
     answer.catch(() => undefined)
     return answer
   }
+  let letGo: (() => void) | undefined = link.hold()
+  const leave = (): void => {
+    letGo?.()
+    letGo = undefined
+  }
+  const answered = async (asked: Statement, answer: Promise<Answer>): Promise<number> => {
+    leave()
+    const { rows, count } = await answer
+    letGo = link.hold()
+    if (asked.read === undefined) return count
+    asked.read(rows)
+    return rows.length
+  }
   const { mark } = link
   void send(link.say('BEGIN'))
   return {
-    run: async (asked) => {
+    run: (asked) => {
       const answer = send(link.run(asked))
-      if (asked.blind === true) return 0
-      const { rows, count } = await answer
-      if (asked.read === undefined) return count
-      asked.read(rows)
-      return rows.length
+      return asked.blind === true ? 0 : answered(asked, answer)
     },
     commit: async () => {
       const moved = mark === undefined ? undefined : send(link.run(moveMark(mark)))
-      const { command } = await send(link.say('COMMIT'))
+      const committed = send(link.say('COMMIT'))
+      leave()
+      const { command } = await committed
       if (command === 'COMMIT') {
         if (mark !== undefined) mark.number += 1
         return
@@ -46,6 +57,7 @@ export const beginOn = (link: MarkedLink): Transaction => {
       throw Object.assign(new Error('The transaction was rolled back at its end.'), { code: '40000' })
     },
     undo: async (error) => {
+      leave()
       // To say ROLLBACK would take as long once more.
       if (isTimeout(error)) link.destroy()
       const results = await Promise.allSettled(pending)

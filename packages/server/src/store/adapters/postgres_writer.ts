@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { StoreUnavailable } from '../../model/store.ts'
 import type { Unit } from '../sql.ts'
-import type { Attempted, Failed, Outcome } from './postgres_attempt.ts'
+import type { Attempted, Failed, Outcome, Told } from './postgres_attempt.ts'
 import { attempt, learn, startPatience } from './postgres_attempt.ts'
 import type { Whose } from './postgres_error.ts'
 import { asStoreError, isConflict, isOvertaken, isTimeout } from './postgres_error.ts'
@@ -38,6 +38,8 @@ const LONGEST_PAUSE = 100
 interface Task {
   /** Starts anew; the first statement, or that there is none. */
   readonly start: () => Started
+  /** Started to see whether it shares, and not run yet. */
+  ahead: Started | undefined
   readonly reject: (error: unknown) => void
 }
 
@@ -58,8 +60,15 @@ export const createWriter = (options: WriterOptions): Writer => {
   const work = async (): Promise<void> => {
     // What the turn still asks for joins.
     await new Promise(setImmediate)
-    while (queue.length > 0) await settle(takeBatch(queue), options, strand)
+    let told: Told = []
+    while (queue.length > 0) {
+      const next = settle(takeBatch(queue), options, strand)
+      // Those of the last batch hear of it when this one has left: what they do then is done while the database works.
+      if (told.length > 0) setImmediate(tell, told)
+      told = await next
+    }
     running = undefined
+    tell(told)
   }
 
   return {
@@ -70,7 +79,7 @@ export const createWriter = (options: WriterOptions): Writer => {
           reject(gone)
           return
         }
-        queue.push({ start: () => startUnit(unit, resolve), reject })
+        queue.push({ start: () => startUnit(unit, resolve), ahead: undefined, reject })
         running ??= work()
       }),
     idle: async () => {
@@ -86,34 +95,43 @@ const startUnit = <T>(unit: () => Unit<T>, resolve: (value: T) => void): Started
     shares: !first.done && first.value.shares === true,
     run: async (transaction) => {
       let step = first
-      while (!step.done) step = generator.next(await transaction.run(step.value))
+      while (!step.done) {
+        const changed = transaction.run(step.value)
+        step = generator.next(typeof changed === 'number' ? changed : await changed)
+      }
       const { value } = step
       return () => resolve(value)
     },
   }
 }
 
-/** The next, with those behind it that wait for the same row. */
-const takeBatch = (queue: Task[]): Task[] => {
-  const batch = queue.splice(0, 1)
-  while (queue.length > 0 && batch.length < MOST_UNITS && [batch.at(-1), queue[0]].every(sharesItsTransaction))
-    batch.push(...queue.splice(0, 1))
-  return batch
+const take = (task: Task): Started => {
+  const { ahead } = task
+  task.ahead = undefined
+  return ahead ?? task.start()
 }
 
-const sharesItsTransaction = (task: Task | undefined): boolean => {
+const shares = (task: Task): boolean => {
   try {
-    return task?.start().shares === true
+    task.ahead ??= task.start()
+    return task.ahead.shares
   } catch {
     return false
   }
 }
 
-/** Tells all of them how it went; never throws. */
-const settle = async (tasks: readonly Task[], options: WriterOptions, strand: () => void): Promise<void> => {
+/** The next, with those behind it that wait for the same row. */
+const takeBatch = (queue: Task[]): Task[] => {
+  const batch = queue.splice(0, 1)
+  const mayShare = (task: Task | undefined): boolean => queue.length > 0 && task !== undefined && shares(task)
+  while (mayShare(batch.at(-1)) && batch.length < MOST_UNITS && mayShare(queue[0])) batch.push(...queue.splice(0, 1))
+  return batch
+}
+/** Tells all of them who failed; what the others are to be told. Never throws. */
+const settle = async (tasks: readonly Task[], options: WriterOptions, strand: () => void): Promise<Told> => {
   const failures: Failures = { conflicts: 0, overtaken: 0, lost: 0 }
   const patience = startPatience(options.patience)
-  const starts = tasks.map(({ start }) => start)
+  const starts = tasks.map((task) => () => take(task))
   const tryOnce = async (): Promise<Outcome> => {
     const outcome = await attempt(starts, options)
     return outcome.kind === 'unknown' ? await learn(outcome, options, patience, strand) : outcome
@@ -121,16 +139,23 @@ const settle = async (tasks: readonly Task[], options: WriterOptions, strand: ()
   let outcome = await tryOnce()
   while (outcome.kind !== 'committed') {
     const next = judge(outcome, failures, tasks.length > 1)
-    if (next === 'refuse') return rejectAll(tasks, asStoreError(outcome.error, options))
+    if (next === 'refuse') {
+      rejectAll(tasks, asStoreError(outcome.error, options))
+      return []
+    }
     if (next === 'apart') {
-      for (const task of tasks) await settle([task], options, strand)
-      return
+      for (const task of tasks) tell(await settle([task], options, strand))
+      return []
     }
     // Those who lost the same race meet again at different times.
     if (failures.conflicts > 0) await pause(Math.min(2 ** failures.conflicts, LONGEST_PAUSE) * options.random())
     outcome = await tryOnce()
   }
-  for (const done of outcome.told) done()
+  return outcome.told
+}
+
+const tell = (told: Told): void => {
+  for (const done of told) done()
 }
 
 interface Failures {
