@@ -10,7 +10,7 @@ export const DATABASE_FILE = 'countersign.db'
 export async function openSql(settings: DatabaseSettings): Promise<Sql> {
   if (settings.kind === 'postgres') {
     const { openPostgres } = await import('../store/adapters/postgres.ts')
-    return await openPostgres(settings.server, { random: Math.random })
+    return await openPostgres(settings.server, { random: Math.random, monotonic: () => performance.now() })
   }
   const { openSqlite } = await import('../store/adapters/sqlite.ts')
   return await openSqlite({ file: settings.kind === 'memory' ? ':memory:' : join(settings.folder, DATABASE_FILE) })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
 import type { PostgresServer } from '../../src/model/database.ts'
 import { openPostgres, openPostgresStore } from '../../src/store/adapters/postgres.ts'
+import { moveMark } from '../../src/store/adapters/postgres_mark.ts'
 import { ask, query, statement } from '../../src/store/sql.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
 import { sqlLedger } from '../../src/store/tables/ledger.ts'
@@ -35,6 +36,18 @@ test('a schema of its own is made, and another program’s tables are left alone
   await stores[0]?.realms.put(realm('a'), ACT)
   assert.deepEqual(await stores[1]?.realms.find('a'), realm('a'))
   await Promise.all(stores.map((store) => store.close()))
+})
+
+test('a mark that moves says how long its transaction has been at the server', { skip: noPostgres }, async () => {
+  const sql = await openPostgres(await freshServer())
+  const took = await sql.write(function* () {
+    yield statement("INSERT INTO write_marks (id, number, closed, at) VALUES ('mine', 0, 0, 0)")
+    yield statement('SELECT pg_sleep(0.002)')
+    const move = moveMark({ id: 'mine', number: 0 })
+    return yield* ask(query(statement(move.sql, ...move.params), (rows: readonly { took: unknown }[]) => rows[0]?.took))
+  })
+  assert.ok(typeof took === 'number' && took >= 2000, `${String(took)} microseconds, of which it slept 2000`)
+  await sql.close()
 })
 
 test('a wrong password and a database that is not there are one sentence with the mend', { skip: noPostgres }, async () => {

@@ -41,7 +41,7 @@ const fakeWriter = () => {
     mark: { id: 'mine', number: 0 },
   }
   const keeper = { get: () => Promise.resolve(link), away: () => undefined, close: () => Promise.resolve() }
-  const writer = createWriter({ keeper, random: () => 0, patience: 1000, place: 'nowhere', user: 'nobody' })
+  const writer = createWriter({ keeper, random: () => 0, monotonic: () => 0, patience: 1000, place: 'nowhere', user: 'nobody' })
   return { writer, events }
 }
 

@@ -25,6 +25,8 @@ import { createWriter } from './postgres_writer.ts'
 export interface PostgresOptions {
   /** 0 to 1: spreads nodes that lost a race for the same rows. Default: no spread. */
   readonly random?: () => number
+  /** Milliseconds of a clock that only goes forward, by which batches gather where several nodes write. Default: it stands still, and none does. */
+  readonly monotonic?: () => number
   /** Connections for reading, at most; default: 4. */
   readonly readers?: number
 }
@@ -36,7 +38,7 @@ export const openPostgresStore = async (server: PostgresServer, options: Postgre
 /** The same database, for what else shares its transactions. Rejects with StoreUnavailable, one sentence that names the place and the mend. */
 export const openPostgres = async (
   server: PostgresServer,
-  { random = () => 0.5, readers: most = 4 }: PostgresOptions = {},
+  { random = () => 0.5, monotonic = () => 0, readers: most = 4 }: PostgresOptions = {},
 ): Promise<Sql> => {
   const whose: Whose = { place: placeOf(server), user: server.user }
   const texts = createTexts()
@@ -55,7 +57,7 @@ export const openPostgres = async (
   }
   const writerOn = (patience: Patience, prepare: (link: Link) => Promise<MarkedLink> | MarkedLink) => {
     const keeper = keepLink(() => connect(patience, prepare))
-    return { keeper, writer: createWriter({ ...whose, keeper, random, patience: patience.answer }) }
+    return { keeper, writer: createWriter({ ...whose, keeper, random, monotonic, patience: patience.answer }) }
   }
 
   // Its table of marks is not there yet. A migration that was committed unknown to it is found so by the next start.

@@ -7,6 +7,7 @@ import { endsLink, isRefusal, isTimeout, unknownSentence } from './postgres_erro
 import type { Keeper } from './postgres_link.ts'
 import type { Mark, MarkedLink } from './postgres_mark.ts'
 import { askMark } from './postgres_mark.ts'
+import type { Pace } from './postgres_pace.ts'
 import type { Transaction } from './postgres_transaction.ts'
 import { beginOn } from './postgres_transaction.ts'
 
@@ -48,6 +49,9 @@ interface Unknown {
 
 export interface AttemptOptions extends Whose {
   readonly keeper: Keeper<MarkedLink>
+  readonly pace: Pace
+  /** Milliseconds. */
+  readonly monotonic: () => number
 }
 
 /** In one transaction, in their order; never throws. */
@@ -58,7 +62,7 @@ export const attempt = async (starts: readonly (() => Attempted)[], options: Att
   } catch (error) {
     return { kind: 'refused', error }
   }
-  const transaction = beginOn(link)
+  const transaction = beginOn(link, options.monotonic)
   const told: (() => void)[] = []
   try {
     for (const start of starts) told.push(await start().run(transaction))
@@ -67,7 +71,8 @@ export const attempt = async (starts: readonly (() => Attempted)[], options: Att
     return { kind: link.isBroken() ? 'lost' : 'refused', error: cause }
   }
   try {
-    await transaction.commit()
+    const { waited, all } = await transaction.commit()
+    options.pace.took(waited, all, link)
     return { kind: 'committed', told }
   } catch (error) {
     const cause = await transaction.undo(error)
@@ -104,7 +109,12 @@ export const startPatience = (milliseconds: number): Patience => {
 const ASK_AGAIN = 50
 
 /** @param away told each time that no answer was to be had */
-export const learn = async (unknown: Unknown, { keeper }: AttemptOptions, patience: Patience, away: () => void): Promise<Outcome> => {
+export const learn = async (
+  unknown: Unknown,
+  { keeper }: Pick<AttemptOptions, 'keeper'>,
+  patience: Patience,
+  away: () => void,
+): Promise<Outcome> => {
   const { mark, told, cause } = unknown
   if (mark === undefined) return unknown
   const ask = async (): Promise<boolean | undefined> => {

@@ -28,7 +28,7 @@ export const markLink = async (link: Link): Promise<MarkedLink> => {
   }
 }
 
-/** A transaction's last statement. If the row is closed, gone or elsewhere it divides by zero, and so the transaction cannot commit. */
+/** A transaction's last statement. If the row is closed, gone or elsewhere it divides by zero, and so the transaction cannot commit. Answers with `took`, the microseconds since BEGIN. */
 export const moveMark = ({ id, number }: Mark): Statement => ({ sql: MOVE, params: [id, number], blind: true })
 
 /**
@@ -48,6 +48,9 @@ const CHUNK = 100
 
 const NOW = 'CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) AS BIGINT)'
 
+/** Microseconds, by the server's clock. */
+const SINCE_BEGIN = 'CAST(EXTRACT(EPOCH FROM CLOCK_TIMESTAMP() - TRANSACTION_TIMESTAMP()) * 1000000 AS BIGINT)'
+
 const OPEN = `INSERT INTO write_marks (id, number, closed, at) VALUES (CAST(gen_random_uuid() AS TEXT), 0, 0, ${NOW}) RETURNING id`
 
 // The condition stands outside too: the row may have moved while the statement waited for it.
@@ -56,6 +59,6 @@ const SWEEP = `DELETE FROM write_marks WHERE at < ${NOW} - ${MARK_AGE} AND id IN
 
 const MOVE = `WITH moved AS
   (UPDATE write_marks SET number = number + 1, at = ${NOW} WHERE id = ? AND number = ? AND closed = 0 RETURNING id)
-  SELECT 1 / COUNT(*) AS moved FROM moved`
+  SELECT 1 / COUNT(*) AS moved, ${SINCE_BEGIN} AS took FROM moved`
 
 const CLOSE = 'UPDATE write_marks SET closed = 1 WHERE id = ? RETURNING number'

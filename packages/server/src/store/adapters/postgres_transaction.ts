@@ -5,24 +5,33 @@ import type { Answer } from './postgres_link.ts'
 import type { MarkedLink } from './postgres_mark.ts'
 import { moveMark } from './postgres_mark.ts'
 
+interface Took {
+  readonly waited: number
+  readonly all: number
+}
+
 export interface Transaction {
   /** Rows changed, or given to the statement's `read`. Of a blind one: 0 at once. */
   run(asked: Statement): number | Promise<number>
-  commit(): Promise<void>
+  /** How long it waited at the server after its last statement had been sent, and how long it took, in microseconds. */
+  commit(): Promise<Took>
   /** Rolls back; what was the first to fail. */
   undo(error: unknown): Promise<unknown>
 }
 
 /** Nothing waits here: BEGIN and the first statements leave with one write, and so do the last ones, the mark and COMMIT. */
-export const beginOn = (link: MarkedLink): Transaction => {
+/** @param monotonic milliseconds of a clock that only goes forward */
+export const beginOn = (link: MarkedLink, monotonic: () => number): Transaction => {
   const pending: Promise<Answer>[] = []
   const send = (answer: Promise<Answer>): Promise<Answer> => {
     pending.push(answer)
     answer.catch(() => undefined)
     return answer
   }
+  let start: number | undefined
   let letGo: (() => void) | undefined = link.hold()
   const leave = (): void => {
+    start ??= monotonic()
     letGo?.()
     letGo = undefined
   }
@@ -45,10 +54,13 @@ export const beginOn = (link: MarkedLink): Transaction => {
       const moved = mark === undefined ? undefined : send(link.run(moveMark(mark)))
       const committed = send(link.say('COMMIT'))
       leave()
+      const begun = start ?? 0
+      const here = monotonic() - begun
       const { command } = await committed
       if (command === 'COMMIT') {
         if (mark !== undefined) mark.number += 1
-        return
+        const took = Number((await moved)?.rows[0]?.['took'] ?? 0)
+        return { waited: took - here * 1000, all: (monotonic() - begun) * 1000 }
       }
       // So the server answers if a statement failed that nobody waited for. If it was the mark, another connection has its row to be given.
       await moved?.catch((error: unknown) => {

@@ -4,12 +4,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { StoreUnavailable } from '../../model/store.ts'
 import type { Unit } from '../sql.ts'
-import type { Attempted, Failed, Outcome, Told } from './postgres_attempt.ts'
+import type { Attempted, AttemptOptions, Failed, Outcome, Told } from './postgres_attempt.ts'
 import { attempt, learn, startPatience } from './postgres_attempt.ts'
 import type { Whose } from './postgres_error.ts'
 import { asStoreError, isConflict, isOvertaken, isTimeout } from './postgres_error.ts'
 import type { Keeper } from './postgres_link.ts'
 import type { MarkedLink } from './postgres_mark.ts'
+import { createPace } from './postgres_pace.ts'
 
 export interface Writer {
   /** Resolves once it is committed, which is durable. */
@@ -22,6 +23,8 @@ export interface WriterOptions extends Whose {
   readonly keeper: Keeper<MarkedLink>
   /** 0 to 1: spreads those who lost a race. */
   readonly random: () => number
+  /** Milliseconds of a clock that only goes forward. */
+  readonly monotonic: () => number
   /** Milliseconds that callers wait, from the break on, for what became of a commit. */
   readonly patience: number
 }
@@ -49,6 +52,8 @@ interface Started extends Attempted {
 
 export const createWriter = (options: WriterOptions): Writer => {
   const { keeper } = options
+  const pace = createPace()
+  const attempting = { ...options, pace }
   const queue: Task[] = []
   let running: Promise<void> | undefined
 
@@ -60,12 +65,20 @@ export const createWriter = (options: WriterOptions): Writer => {
   const work = async (): Promise<void> => {
     // What the turn still asks for joins.
     await new Promise(setImmediate)
+    let following = false
     let told: Told = []
     while (queue.length > 0) {
-      const next = settle(takeBatch(queue), options, strand)
+      const gathering = following ? pace.pause() : 0
+      if (gathering > 0) {
+        tell(told)
+        told = []
+        await pause(gathering)
+      }
+      const next = settle(takeBatch(queue), attempting, strand)
       // Those of the last batch hear of it when this one has left: what they do then is done while the database works.
       if (told.length > 0) setImmediate(tell, told)
       told = await next
+      following = true
     }
     running = undefined
     tell(told)
@@ -128,7 +141,7 @@ const takeBatch = (queue: Task[]): Task[] => {
   return batch
 }
 /** Tells all of them who failed; what the others are to be told. Never throws. */
-const settle = async (tasks: readonly Task[], options: WriterOptions, strand: () => void): Promise<Told> => {
+const settle = async (tasks: readonly Task[], options: WriterOptions & AttemptOptions, strand: () => void): Promise<Told> => {
   const failures: Failures = { conflicts: 0, overtaken: 0, lost: 0 }
   const patience = startPatience(options.patience)
   const starts = tasks.map((task) => () => take(task))
