@@ -4,15 +4,25 @@ import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 import type { Load, LoadResult } from './loader.ts'
 
-const { url, body, headers = {}, connections, seconds } = JSON.parse(process.env['BENCH_LOAD'] ?? '{}') as Load
+const { url, body, headers = {}, authorizations = [], connections, seconds } = JSON.parse(process.env['BENCH_LOAD'] ?? '{}') as Load
 const { hostname, port, host, pathname } = new URL(url)
-const head = [
-  `${body === undefined ? 'GET' : 'POST'} ${pathname} HTTP/1.1`,
-  `Host: ${host}`,
-  ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-  ...(body === undefined ? [] : ['Content-Type: application/x-www-form-urlencoded', `Content-Length: ${Buffer.byteLength(body)}`]),
-]
-const message = Buffer.from(`${head.join('\r\n')}\r\n\r\n${body ?? ''}`, 'latin1')
+const messageOf = (fields: Readonly<Record<string, string>>): Buffer => {
+  const head = [
+    `${body === undefined ? 'GET' : 'POST'} ${pathname} HTTP/1.1`,
+    `Host: ${host}`,
+    ...Object.entries(fields).map(([name, value]) => `${name}: ${value}`),
+    ...(body === undefined ? [] : ['Content-Type: application/x-www-form-urlencoded', `Content-Length: ${Buffer.byteLength(body)}`]),
+  ]
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body ?? ''}`, 'latin1')
+}
+const messages =
+  authorizations.length === 0 ? [messageOf(headers)] : authorizations.map((Authorization) => messageOf({ ...headers, Authorization }))
+let turn = 0
+/** Those of the load, again and again. */
+const nextMessage = (): Buffer => {
+  turn += 1
+  return messages[turn % messages.length] ?? Buffer.alloc(0)
+}
 
 const latencies: number[] = []
 let failures = 0
@@ -33,7 +43,7 @@ function converse(): Promise<void> {
     let sentAt = 0
     const ask = (): void => {
       sentAt = performance.now()
-      socket.write(message)
+      socket.write(nextMessage())
     }
     socket.setEncoding('latin1')
     socket.on('connect', ask)

@@ -10,6 +10,8 @@ export interface Load {
   readonly body?: string
   /** Further fields of each request. */
   readonly headers?: Readonly<Record<string, string>>
+  /** The `Authorization` of each request in turn, instead of one among `headers`. */
+  readonly authorizations?: readonly string[]
   readonly connections: number
   readonly seconds: number
 }
@@ -40,10 +42,11 @@ export function findLoader(): Loader {
 const SCRIPT = fileURLToPath(new URL('./request.lua', import.meta.url))
 const GENERATOR = fileURLToPath(new URL('./generator.ts', import.meta.url))
 
-function runWrk({ url, body, headers = {}, connections, seconds }: Load): Promise<LoadResult> {
+function runWrk({ url, body, headers = {}, authorizations = [], connections, seconds }: Load): Promise<LoadResult> {
   const fields = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
   const args = ['-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`, '--timeout', '10s', ...fields, '-s', SCRIPT, url]
-  return resultOf(WRK, args, body === undefined ? {} : { BENCH_BODY: body })
+  const turns = authorizations.length === 0 ? {} : { BENCH_AUTHORIZATIONS: authorizations.join('\n') }
+  return resultOf(WRK, args, { ...turns, ...(body !== undefined && { BENCH_BODY: body }) })
 }
 
 function runGenerator(load: Load): Promise<LoadResult> {
