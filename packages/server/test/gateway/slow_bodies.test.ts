@@ -53,10 +53,11 @@ test('a body that drips is a 408, and the connection ends', async () => {
   const socket = await upload(origin, 1_000_000)
   drip(socket, 1)
   // Not by `once`, which a drop sent to the closed end would fail.
-  const closed = new Promise((resolve) => socket.once('close', resolve))
+  const closed = Promise.withResolvers<void>()
+  socket.once('close', () => closed.resolve())
   assert.match(await readUntil(socket, /\r\n\r\n/), /^HTTP\/1\.1 408 (?:.|\r\n)*connection: close/i)
   socket.resume()
-  await closed
+  await closed.promise
 })
 
 test('a body that comes at its pace is read, though it takes many times as long', async () => {
