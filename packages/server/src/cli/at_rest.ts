@@ -62,7 +62,7 @@ async function openAtRest(options: AtRestOptions, io: Io): Promise<AtRest> {
     store,
     configuration,
     masterKey: configuration?.masterKey ?? null,
-    act: { at: Math.floor(Date.now() / 1000), by: `command ${userName()}` },
+    act: actOfCommand(),
     close: () => store.close(),
   }
 }
@@ -140,6 +140,11 @@ async function openOrRefuse(settings: DatabaseSettings): Promise<Sql> {
 /** An empty one is none. */
 function variable(env: Io['env'], name: string): string | undefined {
   return env[name] === '' ? undefined : env[name]
+}
+
+/** For the audit rows of what a command does now. */
+export function actOfCommand(): Act {
+  return { at: Math.floor(Date.now() / 1000), by: `command ${userName()}` }
 }
 
 /** A container may run as a user without a name. */

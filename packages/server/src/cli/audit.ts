@@ -33,6 +33,8 @@ const EVENTS: Readonly<Record<AuditEvent, string>> = {
   'key.added': 'a signing key was published',
   'key.retired': 'it signs no more',
   'key.removed': 'what it signed verifies no more',
+  'state.backed_up': 'everything was written to a file, or sent to another program',
+  'state.restored': 'everything was put here by `countersign restore` or `import`',
 }
 
 export const command: Command = {

@@ -1,8 +1,12 @@
 // countersign backup: everything the server knows, as of one moment, in one encrypted file. The server goes on meanwhile.
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { AT_REST_OPTIONS, AT_REST_USAGE, databaseOf, refuseMissing } from './at_rest.ts'
+import { basename, resolve } from 'node:path'
+import { StoreUnavailable } from '../model/store.ts'
+import type { Sql } from '../store/sql.ts'
+import { auditTable } from '../store/tables/audit.ts'
+import { AT_REST_OPTIONS, AT_REST_USAGE, actOfCommand, databaseOf, refuseMissing } from './at_rest.ts'
+import type { Written } from './backup_file.ts'
 import { dumpTo, dumpToFile, report, withSql } from './backup_file.ts'
 import { KEY_OPTIONS, makeBackupKey, readBackupKey, WRITING } from './backup_key.ts'
 import type { Command, Io } from './command.ts'
@@ -60,8 +64,32 @@ export async function backup(name: string, args: readonly string[], io: Io): Pro
     const say = path === undefined ? io.err : io.out
     say(report(written))
     say(`${path ?? 'standard output'}: ${written.bytes} bytes, ${key ? 'encrypted' : 'readable by anybody'}\n`)
+    await note(sql, written, path, key !== null, io)
     return 0
   })
+}
+
+/** Behind the backup, which is whole by now: that it cannot be noted, on a full disk for instance, makes it no worse. */
+async function note(
+  sql: Sql,
+  { tables, bytes, newestAudit }: Written,
+  path: string | undefined,
+  encrypted: boolean,
+  { err }: Io,
+): Promise<void> {
+  const detail = {
+    ...(path !== undefined && { file: basename(path) }),
+    rows: tables.reduce((sum, one) => sum + one.rows, 0),
+    bytes,
+    encrypted,
+    ...(newestAudit && { newestAudit: newestAudit.sequence }),
+  }
+  try {
+    await auditTable(sql).append({ ...actOfCommand(), realmId: '', clientId: '', address: '', event: 'state.backed_up', detail })
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    err(`The backup is whole, but the audit trail does not say that it was taken: ${error.message}\n`)
+  }
 }
 
 async function toStdout(bytes: Uint8Array): Promise<void> {

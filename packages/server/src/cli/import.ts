@@ -6,10 +6,11 @@ import { join } from 'node:path'
 import { KEY_BYTES } from '../store/dump_file.ts'
 import type { AtRestOptions } from './at_rest.ts'
 import { databaseOf, refuseMissing } from './at_rest.ts'
-import { dumpToFile, report, restoreFrom, withSql } from './backup_file.ts'
+import { dumpToFile, report, withSql } from './backup_file.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
 import { RESTORE_OPTIONS, restore, restoreUsage } from './restore.ts'
+import { restoreFrom } from './restore_file.ts'
 
 export const command: Command = {
   summary: 'move all state between SQLite and PostgreSQL',
@@ -55,8 +56,9 @@ async function move(
   try {
     const path = join(folder, 'dump')
     const key = randomBytes(KEY_BYTES)
+    const choice = { replace, revokeRefresh, source: { from: source.kind } }
     await withSql(source, (sql) => dumpToFile(sql, key, path, io))
-    const summary = await withSql(target, (sql) => restoreFrom(sql, path, key, { replace, revokeRefresh }, io))
+    const summary = await withSql(target, (sql) => restoreFrom(sql, path, key, choice, io))
     io.out(report(summary))
     io.out('Moved: counts and digests of every table are the same on both sides.\n')
     return 0

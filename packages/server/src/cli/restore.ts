@@ -1,11 +1,12 @@
 // countersign restore: a backup into an empty database, all of it or nothing, compared row by row afterwards.
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { AT_REST_OPTIONS, databaseOf, placesUsage } from './at_rest.ts'
-import type { RestoreChoice } from './backup_file.ts'
-import { report, restoreFrom, verifyFile, withSql } from './backup_file.ts'
+import { report, withSql } from './backup_file.ts'
 import { KEY_OPTIONS, READING, readBackupKey } from './backup_key.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
+import type { RestoreChoice } from './restore_file.ts'
+import { restoreFrom, verifyFile } from './restore_file.ts'
 
 export const RESTORE_OPTIONS = {
   ...AT_REST_OPTIONS,
@@ -54,7 +55,7 @@ export async function restore(
   io: Io,
 ): Promise<number> {
   const key = await readBackupKey(rest, io, READING)
-  const choice: RestoreChoice = { replace, revokeRefresh }
+  const choice: RestoreChoice = { replace, revokeRefresh, source: { file: basename(file) } }
   const summary = await withSql(await databaseOf(rest, io), (sql) => restoreFrom(sql, resolve(file), key, choice, io))
   io.out(report(summary))
   io.out(`Restored, and every table compared with the backup.${revokeRefresh ? ' Every refresh token is revoked.' : ''}\n`)

@@ -25,6 +25,8 @@ export type AuditEvent =
   | 'key.added'
   | 'key.retired'
   | 'key.removed'
+  | 'state.backed_up'
+  | 'state.restored'
 
 /** Who changes what is configured, and when: every write of the store that changes configuration takes one, for its audit row. */
 export interface Act {

@@ -1,5 +1,6 @@
 // What a dump is and what was counted of it: rows and digests by table, and what a restore's report wants to know. Reads nothing.
 import { createHash } from 'node:crypto'
+import { DUMPED_COUNTERS } from './dump_tables.ts'
 import type { SqlValue } from './sql.ts'
 
 export interface TableDigest {
@@ -25,8 +26,8 @@ export interface DumpSummary {
   readonly tables: readonly TableDigest[]
   /** Number and time (epoch seconds) of the newest audit row; undefined: there is none. */
   readonly newestAudit: { readonly sequence: number; readonly at: number } | undefined
-  /** Of the configuration. */
-  readonly revision: number
+  /** By name. */
+  readonly counters: ReadonlyMap<string, number>
 }
 
 /** Counts and digests of the table that is read now, and what the report wants to know of its rows. */
@@ -36,7 +37,7 @@ export class DumpCount {
   #digest = createHash('sha256')
   #last = ''
   #newestAudit: DumpSummary['newestAudit']
-  #revision = 0
+  readonly #counters = new Map<string, number>()
   rows = 0
 
   begin(table: { readonly name: string }): void {
@@ -56,7 +57,9 @@ export class DumpCount {
     this.#digest.update(text).update('\n')
     this.rows += 1
     this.#last = text
-    if (this.#table?.name === 'counters' && text.startsWith('["revision",')) this.#revision = Number((JSON.parse(text) as SqlValue[])[1])
+    if (this.#table?.name !== 'counters') return
+    const [name, value] = JSON.parse(text) as SqlValue[]
+    if (DUMPED_COUNTERS.some((one) => one === name)) this.#counters.set(String(name), Number(value))
   }
 
   end(): void {
@@ -68,6 +71,6 @@ export class DumpCount {
   }
 
   summary(head: DumpHead): DumpSummary {
-    return { head, tables: this.tables, newestAudit: this.#newestAudit, revision: this.#revision }
+    return { head, tables: this.tables, newestAudit: this.#newestAudit, counters: this.#counters }
   }
 }

@@ -1,7 +1,7 @@
 // A dump as lines of JSON: what it is, then table by table its rows in the order of their keys, then counts and digests. Written from one
 // state of a database, and checked while it is read. The same for every engine: two databases hold the same if their digests are equal.
 import { createHash } from 'node:crypto'
-import type { DumpHead, DumpSummary, TableDigest } from './dump_count.ts'
+import type { DumpHead, DumpSummary } from './dump_count.ts'
 import { DumpCount } from './dump_count.ts'
 import { DumpError } from './dump_error.ts'
 import type { DumpTable } from './dump_tables.ts'
@@ -49,15 +49,21 @@ export async function writeDump(
   return summary
 }
 
-/** What the database holds, as a dump with the tables and columns of `like` would say. */
+/**
+ * What the database holds, as a dump with the tables and columns of `like` would say: of the audit trail what the dump has of it, which is
+ * all up to its newest row.
+ */
 export async function digestTables(
   read: SnapshotRead,
   progress: Progress,
-  like: Pick<DumpHead, 'tables'>,
-): Promise<readonly TableDigest[]> {
+  { head, newestAudit }: Pick<DumpSummary, 'head' | 'newestAudit'>,
+): Promise<Pick<DumpSummary, 'tables' | 'counters'>> {
   const seen = new DumpCount()
-  for (const { name, columns } of like.tables) await readTable({ ...tableOf(name, columns), columns }, { read, seen, progress })
-  return seen.tables
+  for (const { name, columns } of head.tables) {
+    const only = name === 'audit_rows' && { only: `sequence <= ${newestAudit?.sequence ?? 0}` }
+    await readTable({ ...tableOf(name, columns), columns, ...only }, { read, seen, progress })
+  }
+  return seen.summary(head)
 }
 
 interface Reading {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { command as audit } from '../../src/cli/audit.ts'
 import { command as backup } from '../../src/cli/backup.ts'
 import type { Command } from '../../src/cli/command.ts'
 import { UsageError } from '../../src/cli/command.ts'
@@ -43,6 +44,19 @@ async function succeeding(command: Command, ...args: string[]): Promise<string> 
 function tablesIn(report: string): Record<string, string> {
   const rows = [...report.matchAll(/^([a-z_]+) +(\d+ +[0-9a-f]{16})$/gm)]
   return Object.fromEntries(rows.map(([, name = '', said = '']) => [name, said]))
+}
+
+/** But for those that the copying itself leaves a mark in. */
+function tablesOf(report: string): Record<string, string> {
+  const { audit_rows: _audit, counters: _counters, ...rest } = tablesIn(report)
+  return rest
+}
+
+/** What a copy's audit trail says of copies, oldest first. */
+async function copiesIn(where: readonly string[]): Promise<Record<string, unknown>[]> {
+  const lines = (await succeeding(audit, '--json', ...where)).trimEnd().split('\n')
+  const rows = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  return rows.filter(({ event }) => String(event).startsWith('state.'))
 }
 
 const place = folder()
@@ -110,16 +124,46 @@ test('what was restored is compared, and a server on it goes on where the other 
   await assertGoesOn({ data: target })
 })
 
+test('who took a backup, who restored it and what was in it is in the audit trail', async () => {
+  const count = Object.values(tablesIn(written)).reduce((sum, said) => sum + Number.parseInt(said, 10), 0)
+  const [, newest = ''] = /^newest audit entry: number (\d+)/m.exec(written) ?? []
+  const taken = /(?<=rows; taken )\S+/.exec(written)?.[0]
+  const [taking] = await copiesIn(['--data', data])
+  const detail = { file: 'backup', rows: count, bytes: statSync(file).size, encrypted: true, newestAudit: Number(newest) }
+  assert.deepEqual([taking?.['event'], taking?.['detail']], ['state.backed_up', detail])
+
+  const target = join(folder(), 'data')
+  await succeeding(restore, '--in', file, '--key-file', key, '--data', target)
+  const [row, ...rest] = await copiesIn(['--data', target])
+  assert.deepEqual(rest, [], 'the backup does not hold the row of its own')
+  assert.match(String(row?.['by']), /^command /)
+  assert.equal(row?.['sequence'], Number(newest) + 1)
+  const program = /(?<=by )countersign \S+(?=, schema)/.exec(written)?.[0]
+  const restored = { file: 'backup', rows: count, taken, program, newestAudit: Number(newest) }
+  assert.deepEqual([row?.['event'], row?.['detail']], ['state.restored', restored])
+
+  await succeeding(restore, '--in', file, '--key-file', key, '--data', target, '--replace', '--revoke-refresh')
+  const [again] = await copiesIn(['--data', target])
+  assert.deepEqual(again?.['detail'], { ...restored, replacedAudit: Number(newest) + 1, refreshRevoked: true })
+
+  const moved = join(folder(), 'data')
+  await succeeding(importCommand, '--from-data', target, '--data', moved)
+  const [, move] = await copiesIn(['--data', moved])
+  assert.match(JSON.stringify(move?.['detail']), /^\{"from":"sqlite","rows":\d+,/)
+  assert.equal(JSON.stringify(await copiesIn(['--data', moved])).includes(target), false, 'no path')
+  assert.equal((await copiesIn(['--data', target])).length, 1, 'the source of a move is only read')
+})
+
 test('the state moves from SQLite to PostgreSQL and back, every table the same, and servers go on at each stop', {
   skip: noPostgres,
 }, async (t) => {
   const postgres = await startPostgres(t)
   const database = await postgres.createDatabase()
   const there = await succeeding(importCommand, '--from-data', data, '--database', database)
-  assert.deepEqual(tablesIn(there), tablesIn(written))
+  assert.deepEqual(tablesOf(there), tablesOf(written))
   const back = join(folder(), 'data')
   const again = await succeeding(importCommand, '--from-database', database, '--data', back)
-  assert.deepEqual(tablesIn(again), tablesIn(written))
+  assert.deepEqual(tablesOf(again), tablesOf(written))
   await assertGoesOn({ database })
   await assertGoesOn({ data: back })
 })
@@ -153,7 +197,7 @@ test('a database that is not empty is left as it is, and replaced where that is 
   const before = await succeeding(exportCommand, '--data', target, '--out', join(place, 'before'), '--plain')
   assert.match((await run(restore, args)).err, /^The database is not empty: [^\n]*\.$/)
   const after = await succeeding(exportCommand, '--data', target, '--out', join(place, 'after'), '--plain')
-  assert.deepEqual(tablesIn(after), tablesIn(before))
+  assert.deepEqual(tablesOf(after), tablesOf(before))
   assert.deepEqual(tablesIn(await succeeding(restore, ...args, '--replace')), tablesIn(written))
 })
 
