@@ -9,7 +9,7 @@ import { databaseOf, refuseMissing } from './at_rest.ts'
 import { dumpToFile, report, withSql } from './backup_file.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
-import { RESTORE_OPTIONS, restore, restoreUsage } from './restore.ts'
+import { choiceOf, RESTORE_OPTIONS, restore, restoreUsage, revokedSentences } from './restore.ts'
 import { restoreFrom } from './restore_file.ts'
 
 export const command: Command = {
@@ -38,17 +38,10 @@ ${restoreUsage(21)}`,
   },
 }
 
-interface Into extends AtRestOptions {
-  readonly replace?: boolean
-  readonly 'revoke-refresh'?: boolean
-}
+type Into = Parameters<typeof choiceOf>[0] & AtRestOptions
 
 /** By a file that lives as long as this takes, under a key that nobody else ever has. */
-async function move(
-  from: AtRestOptions,
-  { replace = false, 'revoke-refresh': revokeRefresh = false, ...into }: Into,
-  io: Io,
-): Promise<number> {
+async function move(from: AtRestOptions, into: Into, io: Io): Promise<number> {
   const source = await databaseOf(from, { ...io, env: withoutPlace(io.env) })
   refuseMissing(source)
   const target = await databaseOf(into, io)
@@ -56,11 +49,11 @@ async function move(
   try {
     const path = join(folder, 'dump')
     const key = randomBytes(KEY_BYTES)
-    const choice = { replace, revokeRefresh, source: { from: source.kind } }
+    const choice = choiceOf(into, { from: source.kind })
     await withSql(source, (sql) => dumpToFile(sql, key, path, io))
     const summary = await withSql(target, (sql) => restoreFrom(sql, path, key, choice, io))
     io.out(report(summary))
-    io.out('Moved: counts and digests of every table are the same on both sides.\n')
+    io.out(`Moved: counts and digests of every table are the same on both sides.${revokedSentences(choice)}\n`)
     return 0
   } finally {
     rmSync(folder, { recursive: true, force: true })

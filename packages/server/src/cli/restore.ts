@@ -14,6 +14,7 @@ export const RESTORE_OPTIONS = {
   in: { type: 'string' },
   replace: { type: 'boolean' },
   'revoke-refresh': { type: 'boolean' },
+  'revoke-access': { type: 'boolean' },
 } as const
 
 /** For `--help`, below the command's own. @param width of the column of options */
@@ -23,6 +24,7 @@ export function restoreUsage(width: number): string {
     ['--plain', 'the backup is not encrypted, and is to be used all the same'],
     ['--replace', 'put it in the place of what the database holds; else a database that is not empty is refused'],
     ['--revoke-refresh', 'revoke every refresh token: one that was used after the backup was taken would be good again'],
+    ['--revoke-access', 'revoke every access token: one that was revoked after the backup was taken would be good again'],
   ] as const
   return `${options.map(([option, says]) => `  ${option.padEnd(width)}${says}\n`).join('')}${placesUsage(width)}`
 }
@@ -49,17 +51,29 @@ ${restoreUsage(18)}`,
   },
 }
 
-export async function restore(
-  file: string,
-  { replace = false, 'revoke-refresh': revokeRefresh = false, ...rest }: Omit<ReturnType<typeof optionsOf>, 'in'>,
-  io: Io,
-): Promise<number> {
-  const key = await readBackupKey(rest, io, READING)
-  const choice: RestoreChoice = { replace, revokeRefresh, source: { file: basename(file) } }
-  const summary = await withSql(await databaseOf(rest, io), (sql) => restoreFrom(sql, resolve(file), key, choice, io))
+export async function restore(file: string, options: Omit<ReturnType<typeof optionsOf>, 'in'>, io: Io): Promise<number> {
+  const key = await readBackupKey(options, io, READING)
+  const choice = choiceOf(options, { file: basename(file) })
+  const summary = await withSql(await databaseOf(options, io), (sql) => restoreFrom(sql, resolve(file), key, choice, io))
   io.out(report(summary))
-  io.out(`Restored, and every table compared with the backup.${revokeRefresh ? ' Every refresh token is revoked.' : ''}\n`)
+  io.out(`Restored, and every table compared with the backup.${revokedSentences(choice)}\n`)
   return 0
+}
+
+export function choiceOf(
+  {
+    replace = false,
+    'revoke-refresh': revokeRefresh = false,
+    'revoke-access': revokeAccess = false,
+  }: Partial<ReturnType<typeof optionsOf>>,
+  source: RestoreChoice['source'],
+): RestoreChoice {
+  return { replace, revokeRefresh, revokeAccess, source }
+}
+
+/** Behind what was said of the restore. */
+export function revokedSentences({ revokeRefresh, revokeAccess }: RestoreChoice): string {
+  return `${revokeRefresh ? ' Every refresh token is revoked.' : ''}${revokeAccess ? ' Every access token of its clients is revoked.' : ''}`
 }
 
 export function optionsOf(name: string, args: readonly string[]) {

@@ -6,7 +6,7 @@ import { insertRows } from '../rows.ts'
 import type { Sql, Statement, Unit } from '../sql.ts'
 import { each, first, query, statement } from '../sql.ts'
 import { appendAudit } from './audit.ts'
-import { raiseRevisionAlone, raiseRevocation } from './counters.ts'
+import { raiseRevisionAlone, raiseRevocation, raiseRevocations } from './counters.ts'
 import { emptySlotOf, emptySlotsOf, emptySlotsOfClient } from './reusable_tokens.ts'
 
 export const accessTokenTable = (sql: Sql): AccessTokenStore => ({
@@ -36,6 +36,13 @@ export function* recordCut({ realmId, kind, value, expiresAt }: Revocation): Uni
   yield statement(RENUMBER, expiresAt, expiresAt, realmId, kind, value)
 }
 
+/** The same for every client there is, each with a number of its own. @param expiresAt epoch seconds. @returns how many */
+export function* cutAllClients(expiresAt: number): Unit<number> {
+  const cut = yield statement(CUT_ALL, expiresAt)
+  yield raiseRevocations(cut)
+  return cut
+}
+
 /** Each removes at most `limit` rows; to be repeated while it does. */
 export const sweepAccessTokens = (now: number, limit: number): Statement[] => [
   statement(SWEEP_OPAQUE, now, limit),
@@ -56,6 +63,12 @@ const PROLONG = `UPDATE revocations SET expires_at = ?, sequence = ${NUMBER}
 
 const RENUMBER = `UPDATE revocations SET expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END, sequence = ${NUMBER}
   WHERE realm_id = ? AND kind = ? AND value = ?`
+
+// WHERE keeps SQLite from reading ON as the condition of a join.
+const CUT_ALL = `INSERT INTO revocations (realm_id, kind, value, expires_at, sequence)
+  SELECT realm_id, 'client', client_id, CAST(? AS BIGINT), ${NUMBER} + ROW_NUMBER() OVER (ORDER BY realm_id, client_id) FROM clients WHERE TRUE
+  ON CONFLICT (realm_id, kind, value) DO UPDATE SET sequence = excluded.sequence,
+    expires_at = CASE WHEN revocations.expires_at < excluded.expires_at THEN excluded.expires_at ELSE revocations.expires_at END`
 
 const REVOCATIONS_AFTER = 'SELECT realm_id, kind, value, expires_at, sequence FROM revocations WHERE sequence > ? ORDER BY sequence LIMIT ?'
 

@@ -19,6 +19,22 @@ export const revision = query(
 /** First statement of every revocation, which then reads its own number from the row it has locked. */
 export const raiseRevocation: Statement = { ...statement("UPDATE counters SET value = value + 1 WHERE name = 'revocation'"), blind: true }
 
+/** For a state that comes from a copy: the next change and the next revocation have higher numbers than this one. */
+export const startNumbersAt = (number: number): Statement => statement(START_NUMBERS_AT, number)
+
+const START_NUMBERS_AT = "UPDATE counters SET value = ? WHERE name IN ('revision', 'revocation')"
+
+/** All of them, by name. */
+export const counters = query(
+  statement('SELECT name, value FROM counters'),
+  (rows: readonly { name: string; value: number }[]): ReadonlyMap<string, number> => new Map(rows.map(({ name, value }) => [name, value])),
+)
+
+/** The next `count` numbers of revocations are taken. */
+export const raiseRevocations = (count: number): Statement => statement(RAISE_REVOCATIONS, count)
+
+const RAISE_REVOCATIONS = "UPDATE counters SET value = value + ? WHERE name = 'revocation'"
+
 /**
  * Takes the next `count` numbers of the audit trail, the last of which is then the row's value. Next to last in its unit: all others wait for
  * the row, so that nothing may be waited for between here and the commit.
