@@ -4,7 +4,7 @@ import type { Client } from '../model/client.ts'
 import { isLive } from '../model/secret_verdict.ts'
 import { importKeys } from './api_key_import.ts'
 import { keysAsJson, keysAsTable } from './api_key_listing.ts'
-import { AT_REST_OPTIONS, AT_REST_USAGE, withAtRest } from './at_rest.ts'
+import { AT_REST_OPTIONS, atRestUsage, withAtRest } from './at_rest.ts'
 import type { Command } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
 import { duration, required } from './duration.ts'
@@ -30,6 +30,8 @@ export const command: Command = {
   drop     ends one now
   import   keys that another product made, by their hashes: the clients go on using them
 
+  --client C          the client's id
+  --id I              the key's, as it stands behind cs_key_; with import its id from now on
   --addresses A,...   it may come from these alone: 203.0.113.7,2001:db8::/32; '' for anywhere
   --expires T         it ends then: 90d, or a date like 2027-12-31; without it there is no end
   --force             drop a client's last live key too
@@ -38,7 +40,12 @@ export const command: Command = {
   --name N            for people; with rotate the old one's if it is left out, as with --addresses
   --overlap T         until the others end: 12h, 7d (default), or 0 for now
   --realm R           may be left out where there is one realm only
-${AT_REST_USAGE}`,
+  --json              as JSON
+${atRestUsage(20)}
+
+Examples:
+  countersign api-key create --client booth --expires 90d > booth.key
+  countersign api-key import --client booth --hash "$(countersign hash < theirs.key)"`,
   run: (args, io) => runSubcommand('api-key', SUBCOMMANDS, args, io),
 }
 

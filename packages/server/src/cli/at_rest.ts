@@ -27,13 +27,15 @@ const PLACES = [
 ] as const
 const VARIABLES = 'Each is also an environment variable, COUNTERSIGN_DATA, COUNTERSIGN_DATABASE and COUNTERSIGN_CONFIG; flags win.'
 
-/** For `--help` of a command that no server runs beside. @param width of the column of options */
+/** For `--help` of a command that only reads, or that no server runs beside. @param width of the column of options */
 export function placesUsage(width: number): string {
   return `${PLACES.map(([option, says]) => `  ${option.padEnd(width)}${says}\n`).join('')}\n${VARIABLES}`
 }
 
-/** For `--help`, below the command's own. */
-export const AT_REST_USAGE = `${placesUsage(16)} A server that\nruns on the same database sees a change within a second.`
+/** For `--help` of a command that changes something beside a server, below the command's own. @param width of the column of options */
+export function atRestUsage(width: number): string {
+  return `${placesUsage(width)} A server that\nruns on the same database sees a change within a second.`
+}
 
 export interface AtRestOptions {
   readonly data?: string

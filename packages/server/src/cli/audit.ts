@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { lifetime, moment } from '../config/lifetime.ts'
 import type { Audit, AuditEvent, AuditFilter, AuditRow } from '../model/audit.ts'
 import type { Store } from '../model/store.ts'
-import { AT_REST_OPTIONS, AT_REST_USAGE, withAtRest } from './at_rest.ts'
+import { AT_REST_OPTIONS, placesUsage, withAtRest } from './at_rest.ts'
 import type { Command } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
 import { findRealm } from './find.ts'
@@ -19,14 +19,14 @@ const EVENTS: Readonly<Record<AuditEvent, string>> = {
   'user.refused': 'a wrong password of a user who exists',
   'guard.refused': 'a token came to an API with the API key of another client',
   'realm.put': 'made or changed',
-  'realm.removed': '',
+  'realm.removed': 'with all that is in it',
   'client.put': 'made or changed',
-  'client.removed': '',
+  'client.removed': 'with its secrets, its API keys and every token it has',
   'user.put': 'made or changed',
-  'user.removed': '',
+  'user.removed': 'signs in no more',
   'api_key.put': 'made or changed',
   'api_key.ending': 'an API key was given an end',
-  'api_key.removed': '',
+  'api_key.removed': 'the configuration names it no more',
   'secret.added': 'a further secret of a client',
   'secret.ending': 'a secret was given an end',
   'secret.cut': 'ended, and all that it minted revoked',
@@ -50,12 +50,16 @@ Prints what happened to credentials, tokens and configuration, one line each, ol
   --since T       not older than 1h, 7d, or a date like 2026-11-21
   --limit N       the newest N of what is there
   --json          one JSON object a line
-${AT_REST_USAGE}
+${placesUsage(16)}
 
 Events:
 ${Object.entries(EVENTS)
   .map(([name, what]) => `  ${name.padEnd(16)} ${what}`.trimEnd())
-  .join('\n')}`,
+  .join('\n')}
+
+Examples:
+  countersign audit --since 1h --event client.refused
+  countersign audit --follow --json`,
   async run(args, io) {
     const {
       follow = false,

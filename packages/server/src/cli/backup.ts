@@ -5,7 +5,7 @@ import { basename, resolve } from 'node:path'
 import { StoreUnavailable } from '../model/store.ts'
 import type { Sql } from '../store/sql.ts'
 import { auditTable } from '../store/tables/audit.ts'
-import { AT_REST_OPTIONS, AT_REST_USAGE, actOfCommand, databaseOf, refuseMissing } from './at_rest.ts'
+import { AT_REST_OPTIONS, actOfCommand, databaseOf, placesUsage, refuseMissing } from './at_rest.ts'
 import type { Written } from './backup_file.ts'
 import { dumpTo, dumpToFile, report, withSql } from './backup_file.ts'
 import { KEY_OPTIONS, makeBackupKey, readBackupKey, WRITING } from './backup_key.ts'
@@ -21,7 +21,11 @@ export const command: Command = {
   --key-file FILE the key it is encrypted with: 32 bytes as base64url, base64 or hex; or COUNTERSIGN_BACKUP_KEY holds the key itself
   --plain         write it readable by anybody
   --new-key FILE  make a key; without it no backup can be read, so keep it where the backups are not
-${AT_REST_USAGE}`,
+${placesUsage(16)}
+
+Examples:
+  countersign backup --new-key /etc/countersign/backup.key
+  countersign backup --out monday.backup --key-file /etc/countersign/backup.key`,
   run: (args, io) => backup('backup', args, io),
 }
 

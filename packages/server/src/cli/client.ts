@@ -6,7 +6,7 @@ import { MAX_ACCESS_TOKEN_LIFETIME } from '../model/realm.ts'
 import { isLive } from '../model/secret_verdict.ts'
 import type { Store } from '../model/store.ts'
 import type { AtRest } from './at_rest.ts'
-import { AT_REST_OPTIONS, AT_REST_USAGE, withAtRest } from './at_rest.ts'
+import { AT_REST_OPTIONS, atRestUsage, withAtRest } from './at_rest.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
 import { required } from './duration.ts'
@@ -19,11 +19,11 @@ import { runSubcommand } from './subcommand.ts'
 export const command: Command = {
   summary: 'make clients, and switch them off and on',
   usage: `Usage: countersign client list    [--realm R] [--json]
-       countersign client show    --id C [--realm R] [--json]
-       countersign client create  --id C [--realm R] [--name N] [--grants a,b] [--scopes a,b] [--audiences a,b]
-       countersign client enable  --id C [--realm R]
-       countersign client disable --id C [--realm R]
-       countersign client remove  --id C [--realm R]
+       countersign client show    --client C [--realm R] [--json]
+       countersign client create  --client C [--realm R] [--name N] [--grants a,b] [--scopes a,b] [--audiences a,b]
+       countersign client enable  --client C [--realm R]
+       countersign client disable --client C [--realm R]
+       countersign client remove  --client C [--realm R]
 
   list      every client: who made it, what it may use, how many live secrets it has
   show      all that is known of one, but no secret and no hash
@@ -32,16 +32,23 @@ export const command: Command = {
   enable    gives it tokens again; those of before stay dead
   remove    takes a client that a command made away, with every token it has
 
-  --realm R       the realm; may be left out where there is one only
+  --client C      the client's id
+  --realm R       may be left out where there is one realm only
   --name N        for people; default: its id
   --grants a,b    default: client_credentials
   --scopes a,b    of the realm's; default: none
   --audiences a,b of the realm's; default: all of them
-${AT_REST_USAGE}`,
+  --json          as JSON
+${atRestUsage(16)}
+
+Examples:
+  countersign client create --client booth --scopes read > booth.secret
+  countersign client disable --client booth --realm depot`,
   run: (args, io) => runSubcommand('client', SUBCOMMANDS, args, io),
 }
 
-const OPTIONS = { ...AT_REST_OPTIONS, realm: { type: 'string' }, id: { type: 'string' } } as const
+/** `--id` is what `--client` was called here before it was called the same everywhere. */
+const OPTIONS = { ...AT_REST_OPTIONS, realm: { type: 'string' }, client: { type: 'string' }, id: { type: 'string' } } as const
 
 const list: Subcommand = async (args, io) => {
   const {
@@ -64,8 +71,8 @@ const list: Subcommand = async (args, io) => {
 }
 
 const show: Subcommand = async (args, io) => {
-  const { realm, id, json = false, ...place } = readOptions('client', args, { ...OPTIONS, json: { type: 'boolean' } })
-  return await withClient({ realm, id, place }, io, async ({ store }, client) => {
+  const { realm, client: name, id, json = false, ...place } = readOptions('client', args, { ...OPTIONS, json: { type: 'boolean' } })
+  return await withClient({ realm, clientId: clientNamed(name, id), place }, io, async ({ store }, client) => {
     const shown = await describe(store, client)
     io.out(json ? `${jsonText(shown, 2)}\n` : shownLines(shown))
   })
@@ -73,8 +80,8 @@ const show: Subcommand = async (args, io) => {
 
 const create: Subcommand = async (args, io) => {
   const words = { name: { type: 'string' }, grants: { type: 'string' }, scopes: { type: 'string' }, audiences: { type: 'string' } } as const
-  const { realm, id, name, grants, scopes, audiences, ...place } = readOptions('client', args, { ...OPTIONS, ...words })
-  const clientId = required(id, '--id', 'the client')
+  const { realm, client, id, name, grants, scopes, audiences, ...place } = readOptions('client', args, { ...OPTIONS, ...words })
+  const clientId = clientNamed(client, id)
   return await withAtRest(place, io, async (atRest) => {
     const { store, act } = atRest
     const found = await findRealm(store, realm)
@@ -99,8 +106,8 @@ const enable: Subcommand = (args, io) => setEnabled(args, io, true)
 const disable: Subcommand = (args, io) => setEnabled(args, io, false)
 
 async function setEnabled(args: readonly string[], io: Io, enabled: boolean): Promise<number> {
-  const { realm, id, ...place } = readOptions('client', args, OPTIONS)
-  return await withClient({ realm, id, place }, io, async ({ store, act }, client) => {
+  const { realm, client: name, id, ...place } = readOptions('client', args, OPTIONS)
+  return await withClient({ realm, clientId: clientNamed(name, id), place }, io, async ({ store, act }, client) => {
     const word = enabled ? 'enabled' : 'disabled'
     if (client.enabled === enabled) return io.out(`The ${nameOf(client)} is ${word} already: nothing is changed.\n`)
     await store.clients.put({ ...client, enabled }, act)
@@ -116,8 +123,8 @@ async function setEnabled(args: readonly string[], io: Io, enabled: boolean): Pr
 }
 
 const remove: Subcommand = async (args, io) => {
-  const { realm, id, ...place } = readOptions('client', args, OPTIONS)
-  return await withClient({ realm, id, place }, io, async ({ store, act }, client) => {
+  const { realm, client: name, id, ...place } = readOptions('client', args, OPTIONS)
+  return await withClient({ realm, clientId: clientNamed(name, id), place }, io, async ({ store, act }, client) => {
     const { realmId, clientId, origin, secrets } = client
     if (origin === 'configuration') {
       throw new UsageError(
@@ -142,16 +149,24 @@ const SUBCOMMANDS: ReadonlyMap<string, Subcommand> = new Map([
 
 interface Choice {
   readonly realm: string | undefined
-  readonly id: string | undefined
+  readonly clientId: string
   readonly place: Parameters<typeof withAtRest>[0]
 }
 
-async function withClient({ realm, id, place }: Choice, io: Io, use: (atRest: AtRest, client: Client) => Promise<void>): Promise<number> {
-  const clientId = required(id, '--id', 'the client')
+async function withClient(
+  { realm, clientId, place }: Choice,
+  io: Io,
+  use: (atRest: AtRest, client: Client) => Promise<void>,
+): Promise<number> {
   return await withAtRest(place, io, async (atRest) => {
     await use(atRest, await findClient(atRest.store, (await findRealm(atRest.store, realm)).id, clientId))
     return 0
   })
+}
+
+function clientNamed(client: string | undefined, id: string | undefined): string {
+  if (client !== undefined && id !== undefined && client !== id) throw new UsageError('--client and --id name two clients: leave --id out.')
+  return required(client ?? id, '--client', 'the client')
 }
 
 const HEAD = ['REALM', 'CLIENT', 'NAME', 'MADE BY', 'STATE', 'GRANTS', 'LIVE SECRETS']

@@ -15,6 +15,7 @@ Reads a secret from standard input and prints its hash, for { hash: '...' } in a
 
   --password   a person's password: argon2id. Without it a client secret or an API key: SHA-256
 
+Examples:
   openssl rand -base64 32 | tee client.secret | countersign hash`,
   async run(args, io) {
     const { password } = readOptions('hash', args, { password: { type: 'boolean' } })

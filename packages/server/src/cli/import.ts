@@ -16,13 +16,17 @@ export const command: Command = {
   summary: 'move all state between SQLite and PostgreSQL',
   usage: `Usage: countersign import (--from-data DIR | --from-database URL) (--database URL | --data DIR)
        countersign import --in FILE (--key-file FILE | --plain) (--database URL | --data DIR)
+       each with [--replace] [--revoke-access] [--revoke-refresh]
 
 Stop every server on both first: what the old one still writes does not come along.
 
   --from-data DIR      folder of the database file to move
   --from-database URL  the PostgreSQL database to move
   --in FILE            what \`countersign export\` wrote
-${restoreUsage(21)}`,
+${restoreUsage(21)}
+
+Examples:
+  countersign import --from-data ./data --database postgres://countersign@db.example.com/countersign`,
   async run(args, io) {
     const {
       in: file,

@@ -18,7 +18,10 @@ Writes a configuration with one realm, one client and one guarded API. The clien
 shown once, and stored as hashes only.
 
   --file FILE   where to: .ts (default: countersign.config.ts), .mts, .js, .mjs or .json
-  --force       replace a file that is there`,
+  --force       replace a file that is there
+
+Examples:
+  countersign init --file countersign.json`,
   async run(args, io) {
     const { file = 'countersign.config.ts', force = false } = readOptions('init', args, {
       file: { type: 'string' },

@@ -8,7 +8,7 @@ import { isRetired, newestOf, removableAt, signingKeyAt, stateAt } from '../issu
 import type { Realm } from '../model/realm.ts'
 import type { SigningKey } from '../model/signing_key.ts'
 import type { AtRest } from './at_rest.ts'
-import { AT_REST_OPTIONS, AT_REST_USAGE, withAtRest } from './at_rest.ts'
+import { AT_REST_OPTIONS, atRestUsage, withAtRest } from './at_rest.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
 import { findRealm } from './find.ts'
@@ -18,20 +18,24 @@ import { runSubcommand } from './subcommand.ts'
 export const command: Command = {
   summary: 'signing keys: list, rotate, retire, remove',
   usage: `Usage: countersign key list [--realm R] [--json]
-       countersign key rotate --realm R [--now]
-       countersign key retire --realm R --kid K
-       countersign key remove --realm R --kid K
+       countersign key rotate [--realm R] [--now]
+       countersign key retire --kid K [--realm R]
+       countersign key remove --kid K [--realm R]
 
   list     the keys in the JWK Set: the one that signs, those published before they sign, those that only verify any more
   rotate   publish a successor, which signs as soon as every verifier has had the time to fetch it
-           --now: for a key that somebody else may know: the new one signs at once, every other is retired at once
   retire   the key never signs any more; the tokens it signed verify until they expire
   remove   take a key out of the JWK Set at once: the tokens it signed verify no longer
 
-  --realm R       the realm; not needed if there is one only
-  --kid K         the key's name, as \`countersign key list\` shows it
-  --json          the list as JSON
-${AT_REST_USAGE}`,
+  --realm R       may be left out where there is one realm only
+  --now           for a key that somebody else may know: the new one signs at once, every other is retired at once
+  --kid K         the key's id, as \`countersign key list\` shows it
+  --json          as JSON
+${atRestUsage(16)}
+
+Examples:
+  countersign key list --realm depot
+  countersign key rotate --realm depot --now`,
   run: (args, io) => runSubcommand('key', SUBCOMMANDS, args, io),
 }
 

@@ -24,6 +24,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>
 
 const NEEDED_NODE = 24
 const EXIT_BAD_USE = 2
+const EXIT_CODES = 'Exit codes: 0 done, 1 a malfunction, 2 it cannot be done as it was asked; one sentence on standard error says why.'
 const LINGER_MS = 500
 
 const io: Io = {
@@ -69,7 +70,7 @@ async function help(name: string | undefined): Promise<number> {
     [...COMMANDS].map(async ([each, loadEach]) => `  ${each.padEnd(9)} ${(await loadEach()).command.summary}`),
   )
   io.out(
-    `${['countersign: API authentication in one place', '', 'Usage: countersign COMMAND [OPTIONS]', '', ...commands, '', 'countersign COMMAND --help says more.'].join('\n')}\n`,
+    `${['countersign: API authentication in one place', '', 'Usage: countersign COMMAND [OPTIONS]', '', ...commands, '', 'countersign COMMAND --help says more.', '', EXIT_CODES].join('\n')}\n`,
   )
   return 0
 }

@@ -64,7 +64,7 @@ function isGrantName(text: string): text is GrantName {
 
 /** What the schema of a configuration checks of the same words. */
 function checkNames({ clientId, name, grants = [] }: ClientWords): void {
-  if (!/^[\x21-\x7e]{1,128}$/.test(clientId)) throw new UsageError('--id must be a text of 1 to 128 visible ASCII characters.')
+  if (!/^[\x21-\x7e]{1,128}$/.test(clientId)) throw new UsageError('--client must be a text of 1 to 128 visible ASCII characters.')
   if (name !== undefined && !/^[^\p{Cc}]{1,128}$/u.test(name)) throw new UsageError('--name must be a text of 1 to 128 characters.')
   const strange = grants.find((grant) => !isGrantName(grant))
   if (strange !== undefined)
@@ -74,9 +74,9 @@ function checkNames({ clientId, name, grants = [] }: ClientWords): void {
 /** Neither another client's nor, by RFC 9700 section 4.15, what a person of the realm is called in tokens. */
 async function checkIsFree(store: Store, realmId: string, clientId: string): Promise<void> {
   if (await store.clients.find(realmId, clientId))
-    throw new UsageError(`The realm ${realmId} has a client ${clientId} already: choose another --id, or remove that one first.`)
+    throw new UsageError(`The realm ${realmId} has a client ${clientId} already: choose another --client, or remove that one first.`)
   for (const name of [clientId, `${clientId}@clients`, `service-account-${clientId}`]) {
     if ((await store.users.findByUsername(realmId, name)) ?? (await store.users.find(realmId, name)))
-      throw new UsageError(`The realm ${realmId} has a user ${name}, for whom tokens of this client could pass: choose another --id.`)
+      throw new UsageError(`The realm ${realmId} has a user ${name}, for whom tokens of this client could pass: choose another --client.`)
   }
 }

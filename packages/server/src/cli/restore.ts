@@ -32,13 +32,18 @@ export function restoreUsage(width: number): string {
 export const command: Command = {
   summary: 'put a backup into an empty database, or only verify it',
   usage: `Usage: countersign restore --in FILE (--key-file FILE | --plain) [--data DIR | --database URL]
+                           [--replace] [--revoke-access] [--revoke-refresh]
        countersign restore --verify --in FILE (--key-file FILE | --plain)
 
 Stop every server on the database first. All of the backup is stored, or nothing; then it is compared.
 
   --in FILE         the backup
   --verify          read the file to its end, check every byte of it, print what is in it; touch no database
-${restoreUsage(18)}`,
+${restoreUsage(18)}
+
+Examples:
+  countersign restore --verify --in monday.backup --key-file /etc/countersign/backup.key
+  countersign restore --in monday.backup --key-file /etc/countersign/backup.key --data ./drill`,
   async run(args, io) {
     const { in: file, verify = false, ...rest } = readOptions('restore', args, { ...RESTORE_OPTIONS, verify: { type: 'boolean' } })
     if (file === undefined) throw new UsageError('It is not said which backup: name it with --in FILE.')

@@ -3,7 +3,7 @@ import type { Client } from '../model/client.ts'
 import { MAX_ACCESS_TOKEN_LIFETIME } from '../model/realm.ts'
 import type { SecretUse } from '../model/secret_use.ts'
 import { isLive, secretVerdict } from '../model/secret_verdict.ts'
-import { AT_REST_OPTIONS, AT_REST_USAGE, withAtRest } from './at_rest.ts'
+import { AT_REST_OPTIONS, atRestUsage, withAtRest } from './at_rest.ts'
 import type { Command } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
 import { duration, endOf, required } from './duration.ts'
@@ -27,11 +27,18 @@ export const command: Command = {
   drop     ends one now: no new tokens by it; those it minted live on until they expire
   cut      for a secret that leaked: ends it now and revokes every token it ever minted
 
+  --client C      the client's id
+  --id I          the secret's, as \`countersign secret list\` shows it
   --overlap T     until the others end: 12h, 7d (default), or 0 for now
   --expires T     the new one ends then: 90d, or a date like 2027-12-31; without it there is no end
   --force         drop a client's last live secret too
   --realm R       may be left out where there is one realm only
-${AT_REST_USAGE}`,
+  --json          as JSON
+${atRestUsage(16)}
+
+Examples:
+  countersign secret rotate --client booth --overlap 7d > booth.secret
+  countersign secret cut --id secret_4f9a`,
   run: (args, io) => runSubcommand('secret', SUBCOMMANDS, args, io),
 }
 

@@ -33,7 +33,11 @@ export const command: Command = {
 
 Each is also an environment variable: COUNTERSIGN_CONFIG, COUNTERSIGN_DEMO, COUNTERSIGN_DATA, COUNTERSIGN_DATABASE,
 COUNTERSIGN_HOST, COUNTERSIGN_PORT (or PORT), COUNTERSIGN_MANAGEMENT_PORT, COUNTERSIGN_WORKERS; COUNTERSIGN_PUBLIC_URL is the
-origin that others see. Flags win over the environment, the environment over the file.`,
+origin that others see. Flags win over the environment, the environment over the file.
+
+Examples:
+  countersign serve --demo
+  countersign serve --config countersign.config.ts --data ./data --port 8443`,
   async run(args, io) {
     const choice = choose(args, io)
     const port = workerPort(io)

@@ -2,7 +2,7 @@
 import { moment } from '../config/lifetime.ts'
 import type { UsageFilter } from '../model/metering.ts'
 import type { Store } from '../model/store.ts'
-import { AT_REST_OPTIONS, AT_REST_USAGE, withAtRest } from './at_rest.ts'
+import { AT_REST_OPTIONS, placesUsage, withAtRest } from './at_rest.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
 import { findRealm } from './find.ts'
@@ -25,7 +25,11 @@ Without --from and --to: this month so far.
   --client C      of this client only
   --by P          sums by hour (as it is without it), day or month
   --format F      csv (as it is without it), jsonl or cloudevents; events are of whole periods that are over
-${AT_REST_USAGE}`,
+${placesUsage(16)}
+
+Examples:
+  countersign usage --from 2026-10 --to 2026-11 --by month > october.csv
+  countersign usage --client booth --format jsonl`,
   async run(args, io) {
     const { from, to, realm, client, by, format, ...place } = readOptions('usage', args, {
       ...AT_REST_OPTIONS,

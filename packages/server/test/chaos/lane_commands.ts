@@ -22,7 +22,7 @@ export async function operating(operator: Operator, lane: number): Promise<void>
 }
 
 async function life(operator: Operator, client: string): Promise<void> {
-  const first = await act(operator, client, 'create', ['client', 'create', '--id', client])
+  const first = await act(operator, client, 'create', ['client', 'create', '--client', client])
   if (first === undefined) return wait(operator, 300)
   let held = await use(operator, client, [first])
   const second = await act(operator, client, 'rotate', ['secret', 'rotate', '--client', client, '--overlap', '0'])
@@ -35,7 +35,7 @@ async function life(operator: Operator, client: string): Promise<void> {
     await act(operator, client, 'drop', ['api-key', 'drop', '--id', id, '--client', client, '--force'], secretHash(key))
     held = await use(operator, client, secrets, { held, apiKey: key })
   }
-  await act(operator, client, 'disable', ['client', 'disable', '--id', client])
+  await act(operator, client, 'disable', ['client', 'disable', '--client', client])
   await use(operator, client, secrets, { held })
 }
 

@@ -31,7 +31,7 @@ test('what happened is told in order, one line each, without any secret', BOUNDE
   const server = await serving(place)
   const token = await tokenOf(server, SHOP)
   const fresh = await succeeding(place, ['secret', 'create', '--client', 'shop'])
-  await succeeding(place, ['client', 'disable', '--id', 'stall'])
+  await succeeding(place, ['client', 'disable', '--client', 'stall'])
   await server.end('SIGTERM')
   const rows = await read(place)
   assert.deepEqual(

@@ -12,7 +12,7 @@ async function atRest(): Promise<Depot> {
   return place
 }
 
-const CREATE = ['client', 'create', '--id', 'booth', '--scopes', 'read', '--audiences', 'goods', '--name', 'A booth']
+const CREATE = ['client', 'create', '--client', 'booth', '--scopes', 'read', '--audiences', 'goods', '--name', 'A booth']
 
 test('a client is made while the server runs, gets tokens, and outlasts a restart', BOUNDED, async () => {
   const place = await depot()
@@ -50,12 +50,12 @@ test('list and show tell who made a client and what it may, and no secret or has
     grants: ['client_credentials'],
     live_secrets: 1,
   })
-  const shown = JSON.parse(await succeeding(place, ['client', 'show', '--id', 'booth', '--json'])) as Record<string, unknown>
+  const shown = JSON.parse(await succeeding(place, ['client', 'show', '--client', 'booth', '--json'])) as Record<string, unknown>
   assert.deepEqual(
     [shown['realm'], shown['clientId'], shown['scopes'], shown['audiences'], shown['defaultAudience']],
     ['depot', 'booth', ['read'], ['goods'], 'goods'],
   )
-  const lines = await succeeding(place, ['client', 'show', '--id', 'booth'])
+  const lines = await succeeding(place, ['client', 'show', '--client', 'booth'])
   assert.match(lines, /^displayName: +A booth$/m)
   for (const printed of [text, JSON.stringify(shown), lines]) assert.ok(!printed.includes('sha256') && !printed.includes(secret))
 })
@@ -65,14 +65,14 @@ test('a disabled client gets no tokens within a second, those it has are dead, a
   const server = await serving(place)
   const token = await tokenOf(server, SHOP)
   assert.match(
-    await succeeding(place, ['client', 'disable', '--id', 'shop']),
+    await succeeding(place, ['client', 'disable', '--client', 'shop']),
     /^The client shop of realm depot is disabled: it gets no new tokens, .*\nThe configuration names it, and enables it again at the next start: /,
   )
   await until('the disabled client is refused', async () => (await askForToken(server, SHOP)).status === 401)
   await until('its token is dead', async () => (await isActive(server, token)) === false)
-  assert.match(await succeeding(place, ['client', 'disable', '--id', 'shop']), /is disabled already: nothing is changed\.$/)
+  assert.match(await succeeding(place, ['client', 'disable', '--client', 'shop']), /is disabled already: nothing is changed\.$/)
   assert.match(await succeeding(place, ['client', 'list']), /^depot +shop +shop +configuration +disabled /m)
-  await succeeding(place, ['client', 'enable', '--id', 'shop'])
+  await succeeding(place, ['client', 'enable', '--client', 'shop'])
   await until('the enabled client gets a token', async () => (await askForToken(server, SHOP)).status === 200)
   await server.end('SIGTERM')
 })
@@ -80,7 +80,7 @@ test('a disabled client gets no tokens within a second, those it has are dead, a
 test('disabling a client that a command made outlasts a restart, and says nothing of the configuration', BOUNDED, async () => {
   const place = await atRest()
   const secret = await succeeding(place, CREATE)
-  assert.doesNotMatch(await succeeding(place, ['client', 'disable', '--id', 'booth']), /configuration/)
+  assert.doesNotMatch(await succeeding(place, ['client', 'disable', '--client', 'booth']), /configuration/)
   const server = await serving(place)
   assert.equal((await askForToken(server, { clientId: 'booth', secret })).status, 401)
   await server.end('SIGTERM')
@@ -93,11 +93,11 @@ test('remove takes a client away with every token it has; a configured one is re
   await until('the new client gets a token', async () => (await askForToken(server, booth)).status === 200)
   const token = await tokenOf(server, booth)
   assert.equal(await callApi(server, token), 200)
-  assert.match(await succeeding(place, ['client', 'remove', '--id', 'booth']), /^The client booth of realm depot is gone, /)
+  assert.match(await succeeding(place, ['client', 'remove', '--client', 'booth']), /^The client booth of realm depot is gone, /)
   await until('its token is refused', async () => (await callApi(server, token)) === 401)
   assert.equal((await askForToken(server, booth)).status, 401)
   assert.doesNotMatch(await succeeding(place, ['client', 'list']), /booth/)
-  const refused = await command(place, ['client', 'remove', '--id', 'shop'])
+  const refused = await command(place, ['client', 'remove', '--client', 'shop'])
   assert.deepEqual([refused.code, refused.out], [2, ''])
   assert.match(refused.err, /^The client shop is the configuration's: take it out there /)
   assert.equal((await askForToken(server, SHOP)).status, 200)
@@ -112,25 +112,25 @@ test("a client's rights are held to its realm's, one sentence for each mistake",
   await store.users.put({ ...person, id: 'person-2', username: 'service-account-eve' }, { at: 0, by: 'server' })
   await store.close()
   for (const [args, sentence] of [
-    [['--id', 'x', '--scopes', 'read,all'], /^--scopes is 'all', which is no scope of the realm \(read, write\)\.\n$/],
-    [['--id', 'x', '--audiences', 'gods'], /^--audiences is 'gods', which is no audience of the realm \(goods, bills\)\.\n$/],
-    [['--id', 'x', '--grants', 'password'], /^--grants is 'password', which is no grant of the realm \(client_credentials\)\.\n$/],
-    [['--id', 'x', '--grants', 'implicit'], /^--grants has 'implicit', which is no grant: the grants are client_credentials, /],
-    [['--id', 'shop'], /^The realm depot has a client shop already: /],
-    [['--id', 'ada'], /^The realm depot has a user ada, /],
-    [['--id', 'person-1'], /^The realm depot has a user person-1, /],
-    [['--id', 'eve'], /^The realm depot has a user service-account-eve, /],
-    [['--id', 'with blank'], /^--id must be a text of 1 to 128 visible ASCII characters\.\n$/],
-    [['--id', 'x', '--name', 'a\u001b[2J'], /^--name must be a text of 1 to 128 characters\.\n$/],
-    [['--id', 'x', '--realm', 'other'], /^There is no realm 'other': the realms are depot\.\n$/],
-    [[], /^--id is missing: name the client with it\.\n$/],
+    [['--client', 'x', '--scopes', 'read,all'], /^--scopes is 'all', which is no scope of the realm \(read, write\)\.\n$/],
+    [['--client', 'x', '--audiences', 'gods'], /^--audiences is 'gods', which is no audience of the realm \(goods, bills\)\.\n$/],
+    [['--client', 'x', '--grants', 'password'], /^--grants is 'password', which is no grant of the realm \(client_credentials\)\.\n$/],
+    [['--client', 'x', '--grants', 'implicit'], /^--grants has 'implicit', which is no grant: the grants are client_credentials, /],
+    [['--client', 'shop'], /^The realm depot has a client shop already: /],
+    [['--client', 'ada'], /^The realm depot has a user ada, /],
+    [['--client', 'person-1'], /^The realm depot has a user person-1, /],
+    [['--client', 'eve'], /^The realm depot has a user service-account-eve, /],
+    [['--client', 'with blank'], /^--client must be a text of 1 to 128 visible ASCII characters\.\n$/],
+    [['--client', 'x', '--name', 'a\u001b[2J'], /^--name must be a text of 1 to 128 characters\.\n$/],
+    [['--client', 'x', '--realm', 'other'], /^There is no realm 'other': the realms are depot\.\n$/],
+    [[], /^--client is missing: name the client with it\.\n$/],
   ] as const) {
     const { code, out, err } = await command(place, ['client', 'create', ...args])
     assert.deepEqual([code, out], [2, ''], err)
     assert.match(err, sentence)
     assert.match(err, /^[^\n]+\.\n$/)
   }
-  const both = await command(place, ['client', 'create', '--id', 'x', '--scopes', 'all', '--audiences', 'gods'])
+  const both = await command(place, ['client', 'create', '--client', 'x', '--scopes', 'all', '--audiences', 'gods'])
   assert.equal(both.err.split('\n').length, 3)
   const listed = JSON.parse(await succeeding(place, ['client', 'list', '--json'])) as unknown[]
   assert.equal(listed.length, 4)
@@ -157,7 +157,15 @@ test('where there are several realms, one must be named; at most ten names are t
   await store.close()
   assert.equal((await command(place, CREATE)).err, '--realm is missing: the realms are depot, second.\n')
   assert.equal(
-    (await command(place, ['client', 'show', '--realm', 'depot', '--id', 'x'])).err,
+    (await command(place, ['client', 'show', '--realm', 'depot', '--client', 'x'])).err,
     "There is no client 'x': the clients of realm depot are c10, c11, c12, c13, c14, c15, c16, c17, c18, c19 and others.\n",
   )
+})
+
+test("a client's id is --client, and --id still means it", async () => {
+  const place = await atRest()
+  for (const option of ['--client', '--id']) assert.match(await succeeding(place, ['client', 'show', option, 'shop']), /^realm: +depot$/m)
+  await succeeding(place, ['client', 'show', '--client', 'shop', '--id', 'shop'])
+  const both = await command(place, ['client', 'show', '--client', 'shop', '--id', 'other'])
+  assert.deepEqual([both.code, both.err], [2, '--client and --id name two clients: leave --id out.\n'])
 })

@@ -14,17 +14,40 @@ const refused = async (args: readonly string[], sentence: RegExp, options: RunOp
   assert.match(err, /^[^\n]+\.\n$/)
 }
 
+const COMMANDS = [
+  'serve',
+  'init',
+  'client',
+  'secret',
+  'api-key',
+  'key',
+  'usage',
+  'audit',
+  'backup',
+  'restore',
+  'export',
+  'import',
+  'hash',
+  'version',
+]
+
 test('help lists the commands, and each command has its own', async () => {
   for (const args of [[], ['--help']]) {
     const { code, out } = await countersign(args)
     assert.equal(code, 0)
-    for (const name of ['serve', 'init', 'client', 'secret', 'api-key', 'key', 'usage', 'audit', 'hash', 'version'])
-      assert.match(out, new RegExp(`^ {2}${name} `, 'm'))
+    for (const name of COMMANDS) assert.match(out, new RegExp(`^ {2}${name} `, 'm'))
+    assert.match(out, /^Exit codes: 0 [^\n]+, 1 [^\n]+, 2 /m)
   }
-  for (const name of ['serve', 'init', 'client', 'secret', 'api-key', 'key', 'usage', 'audit', 'hash', 'version']) {
+  for (const name of COMMANDS) {
     const { code, out } = await countersign([name, '--help'])
     assert.equal(code, 0)
     assert.match(out, new RegExp(`^Usage: countersign ${name}`))
+    if (name !== 'version') assert.match(out, new RegExp(`^Examples?:\\n(?:.*\\| )?.*countersign ${name}\\b`, 'm'))
+    // Explained once each, in one column.
+    const described = [...out.matchAll(/^ {2}--([a-z-]+)(?: \S+)? +\S/gm)].map(([, option]) => option)
+    assert.equal(new Set(described).size, described.length, name)
+    const columns = [...out.matchAll(/^( {2}--[a-z-]+(?: (?:[A-Z]\S*|a,b))? +)\S/gm)].map(([, lead = '']) => lead.length)
+    assert.equal(new Set(columns).size, Math.min(columns.length, 1), `${name}: ${columns.join()}`)
   }
   assert.match((await countersign(['help', 'init'])).out, /^Usage: countersign init/)
 })

@@ -109,7 +109,7 @@ test("what another process changes is told too; another realm's revocations are 
   )
   const token = String(near.json['access_token'])
   assert.equal((await postForm(`${server.origin}/realms/near/oauth2/revoke`, { token }, basic('shop', secretOf('shop')))).status, 200)
-  await commandLine(server, ['client', 'disable', '--id', 'other', '--realm', 'far'])
+  await commandLine(server, ['client', 'disable', '--client', 'other', '--realm', 'far'])
   const { data } = await feed.next('revoked')
   assert.deepEqual([data['kind'], data['value'], typeof data['issued_until']], ['client', 'other', 'number'])
   await feed.next('changed')
@@ -170,10 +170,10 @@ test('one client has so many listeners and no more', BOUNDED, async () => {
 test('the feed ends for a client that is switched off', BOUNDED, async () => {
   const feed = await listen()
   await feed.next('caught_up')
-  await commandLine(server, ['client', 'disable', '--id', 'api', '--realm', 'far'])
+  await commandLine(server, ['client', 'disable', '--client', 'api', '--realm', 'far'])
   await feed.ended()
   assert.equal((await send(`${server.origin}/realms/far/revocations`, { headers: AS_API })).status, 401)
-  await commandLine(server, ['client', 'enable', '--id', 'api', '--realm', 'far'])
+  await commandLine(server, ['client', 'enable', '--client', 'api', '--realm', 'far'])
 })
 
 test('a server that is told to end waits for no listener', BOUNDED, async () => {

@@ -61,10 +61,10 @@ test('tokens of a client that a command switches off die everywhere, and new one
   try {
     const [bearer, opaque, other] = [await server.bearer('shop'), await server.bearer('reference'), await server.bearer('other')]
     for (const one of [bearer, opaque, other]) assert.equal(await codeOf(guard, one), 'allowed')
-    for (const id of ['shop', 'reference']) await commandLine(server, ['client', 'disable', '--id', id, '--realm', 'far'])
+    for (const id of ['shop', 'reference']) await commandLine(server, ['client', 'disable', '--client', id, '--realm', 'far'])
     for (const one of [bearer, opaque]) await becomes('the token of a disabled client', 'invalid_token', () => codeOf(guard, one))
     assert.equal(await codeOf(guard, other), 'allowed')
-    for (const id of ['shop', 'reference']) await commandLine(server, ['client', 'enable', '--id', id, '--realm', 'far'])
+    for (const id of ['shop', 'reference']) await commandLine(server, ['client', 'enable', '--client', id, '--realm', 'far'])
     // Those of before stay dead; what it is given from now on lives.
     await becomes('a token of the client that is on again', 'allowed', async () => {
       try {
@@ -81,7 +81,7 @@ test('tokens of a client that a command switches off die everywhere, and new one
 
 test('introspection tells of a client that is switched off too', BOUNDED, async () => {
   const bearer = await server.bearer('reference')
-  await commandLine(server, ['client', 'disable', '--id', 'reference', '--realm', 'far'])
+  await commandLine(server, ['client', 'disable', '--client', 'reference', '--realm', 'far'])
   await becomes('the opaque token', 'false', async () => {
     const answer = await postForm(
       `${server.origin}/realms/far/oauth2/introspect`,

@@ -67,7 +67,7 @@ export const runNodes = (name: string, whereOf: (folder: string) => Promise<read
     test('a client that is disabled gets no tokens anywhere, and those it has are refused', BOUNDED, async () => {
       const text = await token(at(0), 'florist')
       for (const origin of origins) assert.equal(await call(origin, text), 200)
-      await command(where, 'client', 'disable', '--id', 'florist')
+      await command(where, 'client', 'disable', '--client', 'florist')
       await until(async () => (await Promise.all(origins.map((origin) => ask(origin, 'florist')))).every(({ status }) => status === 401))
       await until(async () => (await Promise.all(origins.map((origin) => call(origin, text)))).every((status) => status === 401))
     })

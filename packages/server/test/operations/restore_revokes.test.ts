@@ -47,7 +47,7 @@ test('what ends after a restore ends with all that was issued in the time that i
   }
   /** Ended once, it has a generation whose number the backup knows nothing of. */
   const endOnce = async (...where: string[]): Promise<void> => {
-    for (const word of ['disable', 'enable']) await succeeding(client, word, '--id', 'reuser', ...where)
+    for (const word of ['disable', 'enable']) await succeeding(client, word, '--client', 'reuser', ...where)
   }
   const lost: string[] = []
   for (let times = 0; times < 2; times++) {
