@@ -16,4 +16,9 @@ export interface LogInput {
 export interface TelemetryInput {
   /** Whether OpenTelemetry is told of each request: needs the package `@opentelemetry/api`. Default: false. */
   readonly traces?: boolean
+  /**
+   * Whose `traceparent` says which trace a request belongs to, and whether it is sampled: the trusted proxies', or anybody's, where only
+   * your own programs call. All others begin a trace. Default: proxies.
+   */
+  readonly traceparent?: 'proxies' | 'anybody'
 }

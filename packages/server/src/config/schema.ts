@@ -243,7 +243,7 @@ const configSchema = object({
   withoutDatabase: withoutDatabase.optional(),
   audit: object({ tokens: z.boolean().optional(), keep: seconds(Number.POSITIVE_INFINITY, 'at most 10 years').optional() }).optional(),
   log: object({ requests: z.boolean().optional() }).optional(),
-  telemetry: object({ traces: z.boolean().optional() }).optional(),
+  telemetry: object({ traces: z.boolean().optional(), traceparent: z.enum(['proxies', 'anybody']).optional() }).optional(),
   realms: z.array(realm).min(1, { error: 'must have an entry: `countersign init` writes a first one' }),
   apis: z.array(api).optional(),
 })

@@ -16,6 +16,7 @@ export function resolveTelemetry(
   return {
     logRequests: readSwitch('COUNTERSIGN_LOG_REQUESTS', env, findings) ?? input.log?.requests ?? false,
     traces: readSwitch('COUNTERSIGN_TRACES', env, findings) ?? input.telemetry?.traces ?? false,
+    traceparent: input.telemetry?.traceparent ?? 'proxies',
     drainDelay: readDelay(env, findings) ?? input.listen?.drainDelay ?? 0,
   }
 }

@@ -39,6 +39,8 @@ export interface TelemetrySettings {
   readonly logRequests: boolean
   /** Whether OpenTelemetry is told of each request. */
   readonly traces: boolean
+  /** Whose `traceparent` says which trace a request belongs to; everybody else's begins one. */
+  readonly traceparent: 'proxies' | 'anybody'
   /** Seconds that a server that was told to end says so at /health/ready before it takes no more connections. */
   readonly drainDelay: number
 }

@@ -18,6 +18,8 @@ export interface RequestWatchOptions {
   /** Where every request leaves a line; undefined: none does. */
   readonly log?: ((answer: Answer, line: RequestLine) => void) | undefined
   readonly tracing?: Tracing | undefined
+  /** Whether anybody's `traceparent` is taken, and not the trusted proxies' alone. */
+  readonly tracesJoinAnybody?: boolean
 }
 
 export interface RequestWatch {
@@ -35,14 +37,14 @@ export interface RequestWatch {
 /** What a proxy may call a request: nothing that could mean something in a log, a shell or a page. */
 const SAFE_ID = /^[A-Za-z0-9._:@+/=-]{1,128}$/
 
-export function createRequestWatch({ metrics, callerOf, isFromProxy, log, tracing }: RequestWatchOptions): RequestWatch {
+export function createRequestWatch({ metrics, callerOf, isFromProxy, log, tracing, tracesJoinAnybody }: RequestWatchOptions): RequestWatch {
   // Unique among processes by its first part and within one by its second; nobody needs to be unable to guess it.
   const process = randomBytes(6).toString('base64url')
   const spans = new WeakMap<ServerResponse, RequestSpan>()
   let number = 0
 
   const watchEnd = (request: IncomingMessage, answer: Answer): void => {
-    const span = tracing?.(request)
+    const span = tracing?.(request, tracesJoinAnybody === true || isFromProxy(request))
     if (span) {
       spans.set(answer, span)
       answer.step = span.step

@@ -33,6 +33,7 @@ export async function watchRequests(
     isFromProxy: isTrustedPeer,
     log: telemetry.logRequests ? createRequestLog(sink, nowMs) : undefined,
     tracing: telemetry.traces ? await openTracing() : undefined,
+    tracesJoinAnybody: telemetry.traceparent === 'anybody',
   })
 }
 

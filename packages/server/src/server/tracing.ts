@@ -1,5 +1,6 @@
 // OpenTelemetry traces where the operator turns them on: `@opentelemetry/api` is his to install, the SDK his to start. A span for each
-// request, events for its steps, a child for the call of the upstream. Nothing is decided by what a caller says in `traceparent`.
+// request, events for its steps, a child for the call of the upstream. Whoever is not trusted begins a trace of ours: he chooses neither its
+// name nor whether it is sampled (W3C Trace Context section 4.3 lets us), and is linked to.
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -15,7 +16,8 @@ export interface RequestSpan {
   readonly end: (answer: Answer) => void
 }
 
-export type Tracing = (request: IncomingMessage) => RequestSpan
+/** @param isTrusted whether its `traceparent` says where its span belongs */
+export type Tracing = (request: IncomingMessage, isTrusted: boolean) => RequestSpan
 
 type Attributes = Record<string, string | number>
 
@@ -28,14 +30,28 @@ interface Span {
   end(): void
 }
 type Context = object
+interface SpanContext {
+  readonly traceId: string
+  readonly spanId: string
+  readonly traceFlags: number
+}
+interface SpanOptions {
+  readonly kind: number
+  readonly attributes: Attributes
+  readonly links?: readonly { readonly context: SpanContext }[]
+}
 interface Tracer {
-  startSpan(name: string, options: { kind: number; attributes: Attributes }, context: Context): Span
+  startSpan(name: string, options: SpanOptions, context: Context): Span
 }
 interface OpenTelemetry {
   readonly ROOT_CONTEXT: Context
   readonly SpanKind: { readonly SERVER: number; readonly CLIENT: number }
   readonly SpanStatusCode: { readonly ERROR: number }
-  readonly trace: { getTracer(name: string): Tracer; setSpan(context: Context, span: Span): Context }
+  readonly trace: {
+    getTracer(name: string): Tracer
+    setSpan(context: Context, span: Span): Context
+    getSpanContext(context: Context): SpanContext | undefined
+  }
   readonly propagation: { extract(context: Context, carrier: unknown): Context; inject(context: Context, carrier: unknown): void }
 }
 
@@ -53,7 +69,7 @@ export async function openTracing(load: () => Promise<unknown> = loadApi): Promi
     ])
   }
   const tracer = api.trace.getTracer('countersign')
-  return (request) => beginSpan(api, tracer, request)
+  return (request, isTrusted) => beginSpan(api, tracer, request, isTrusted)
 }
 
 /** From beside this program, or from the folder the operator started it in. */
@@ -68,9 +84,10 @@ async function loadApi(): Promise<unknown> {
 /** Fields that say which trace a request belongs to. */
 const TRACE_FIELDS = new Set(['traceparent', 'tracestate', 'baggage'])
 
-function beginSpan(api: OpenTelemetry, tracer: Tracer, { method = 'GET', headers }: IncomingMessage): RequestSpan {
-  const parent = api.propagation.extract(api.ROOT_CONTEXT, headers)
-  const options = { kind: api.SpanKind.SERVER, attributes: { 'http.request.method': method } }
+function beginSpan(api: OpenTelemetry, tracer: Tracer, { method = 'GET', headers }: IncomingMessage, isTrusted: boolean): RequestSpan {
+  const said = api.propagation.extract(api.ROOT_CONTEXT, headers)
+  const parent = isTrusted ? said : api.ROOT_CONTEXT
+  const options = { kind: api.SpanKind.SERVER, attributes: { 'http.request.method': method }, links: isTrusted ? [] : linksTo(api, said) }
   const span = tracer.startSpan(method, options, parent)
   const inside = api.trace.setSpan(parent, span)
   return {
@@ -94,6 +111,12 @@ function beginSpan(api: OpenTelemetry, tracer: Tracer, { method = 'GET', headers
       span.end()
     },
   }
+}
+
+/** The two numbers and no more: state and baggage are texts of a stranger's. */
+function linksTo(api: OpenTelemetry, context: Context): { readonly context: SpanContext }[] {
+  const said = api.trace.getSpanContext(context)
+  return said ? [{ context: { traceId: said.traceId, spanId: said.spanId, traceFlags: 0 } }] : []
 }
 
 /** In place: the caller's own are of the span before this one. */
