@@ -1,8 +1,7 @@
 // From a dump's file into a database: restores it, compares what is there then, or only reads it. Owns no command and no format.
 import { closeSync, readSync } from 'node:fs'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { AuditEntry } from '../model/audit.ts'
-import { BEAT_MS } from '../server/nodes.ts'
+import { seesLife } from '../server/nodes.ts'
 import type { DumpSummary } from '../store/dump_count.ts'
 import { DumpError } from '../store/dump_error.ts'
 import { dumpFileLines } from '../store/dump_file.ts'
@@ -80,15 +79,10 @@ function differs(name: string): DumpError {
   return new DumpError(`The table ${name} is not as the backup says after it was restored: do not use this database, and report it.`)
 }
 
-/** Its nodes are watched for longer than two signs of life are apart. */
 async function refuseLive(sql: Sql): Promise<void> {
-  const nodes = nodeTable(sql)
-  const before = (await nodes.look()).nodes
-  if (before.length === 0) return
-  await pause(2 * BEAT_MS)
-  const moved = (await nodes.look()).nodes.some(({ id, beat }) => before.find((one) => one.id === id)?.beat !== beat)
   // It would go on with what it remembers of the old state, and write that among the new.
-  if (moved) throw new DumpError('A server runs on this database: stop every one of them first, and start them again afterwards.')
+  if (await seesLife(nodeTable(sql)))
+    throw new DumpError('A server runs on this database: stop every one of them first, and start them again afterwards.')
 }
 
 const READ_BYTES = 1024 * 1024

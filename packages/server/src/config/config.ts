@@ -17,7 +17,7 @@ import { resolveListening } from './listen.ts'
 import { resolveRealm, withIssuer } from './realm.ts'
 import type { Environment, SecretSource } from './secret.ts'
 import { readMasterKey } from './secret.ts'
-import { resolveTelemetry } from './telemetry.ts'
+import { readSwitch, resolveTelemetry } from './telemetry.ts'
 import { originOf } from './url.ts'
 import { resolveGuardsTrust, resolveWorkers } from './workers.ts'
 
@@ -67,6 +67,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
   const database = await resolveDatabase(input, listenSource, findings)
   const workers = resolveWorkers(input, listenSource, database, findings)
   const telemetry = resolveTelemetry(input, env, findings)
+  const mayChangeIssuer = readSwitch('COUNTERSIGN_CHANGE_ISSUER', env, findings) ?? false
   const source: SecretSource = { env, folder, demo: demo !== undefined }
   const masterKey = input.masterKey === undefined ? null : await readMasterKey(input.masterKey, source, findings)
   const setups = await resolveRealms(input, { ...source, masterKey }, findings, options.progress)
@@ -90,6 +91,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
     audit,
     guardsTrust,
     telemetry,
+    mayChangeIssuer,
     realms: setups.map((setup) => withIssuer(setup, publicUrl)),
     apis,
   })

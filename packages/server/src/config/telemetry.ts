@@ -21,7 +21,7 @@ export function resolveTelemetry(
   }
 }
 
-function readSwitch(name: string, env: Environment, { mistakes }: Findings): boolean | undefined {
+export function readSwitch(name: string, env: Environment, { mistakes }: Findings): boolean | undefined {
   const text = env[name] ?? ''
   if (text === '') return undefined
   if (text === '1' || text === 'true') return true

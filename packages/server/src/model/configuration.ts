@@ -54,6 +54,8 @@ export interface Configuration {
   readonly telemetry: TelemetrySettings
   /** Seconds that guards trust what they know of revocations while the database cannot be reached; null: however long that is. */
   readonly guardsTrust: number | null
+  /** Whether this node may call a realm otherwise than live nodes of the same database do: they are being restarted one after another. */
+  readonly mayChangeIssuer: boolean
   readonly realms: readonly RealmSetup[]
   readonly apis: readonly Api[]
 }

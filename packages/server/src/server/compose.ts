@@ -39,6 +39,7 @@ import { createGuardedApi, createRealmContext } from './realms.ts'
 import type { Report } from './refusal.ts'
 import type { RequestWatch } from './request_watch.ts'
 import { requestIdOf, watchRequests } from './request_watch_setup.ts'
+import { checkIssuers } from './same_issuer.ts'
 import { answerStarting } from './starting.ts'
 import { hostOf, splitUrl } from './target.ts'
 import { startTasks } from './tasks.ts'
@@ -98,6 +99,9 @@ export async function startServer(configuration: Configuration, options: ServeOp
       options.withoutManagement ? undefined : listen(management, host, managementPort),
     ])
     const given = options.atPorts(portOf(listener), options.withoutManagement ? managementPort : portOf(management))
+    await checkIssuers(store, given.realms, { mayChange: given.mayChangeIssuer, notice: issuance.notice })
+    // Whoever finds what is written now finds that its writer lives.
+    await node.beat()
     const ended = await applyConfiguration(store, given.realms, { at: issuance.now(), by: 'configuration' }, options.progress)
     // From here on the store says who the clients are, and nothing else need hold on to them.
     const settled = { ...given, realms: given.realms.map(({ realm }) => ({ realm, clients: [], users: [], apiKeys: [] })) }

@@ -1,5 +1,6 @@
 // This process among the nodes of one database: its signs of life, how many others live, and whether it leads. Time is measured here alone,
 // on a clock that nobody sets: a node is gone when its sign of life has stood still under our eyes. docs/decisions/0028.
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Lease, NodeSeen, Nodes, Sight } from '../model/nodes.ts'
 
 /** Between two signs of life. Milliseconds, as all below. */
@@ -10,6 +11,19 @@ const SILENCE_MS = 5000
 const LEASE_MS = 4000
 /** The row of a node that is gone for so long is forgotten. */
 const FORGOTTEN_MS = 60_000
+
+/** Between two looks for a sign of life. */
+const LOOK_MS = 100
+
+/** Whether any node gives a sign of life, watched for longer than two of them are apart; at once where there is no row of any. */
+export async function seesLife(nodes: Pick<Nodes, 'look'>): Promise<boolean> {
+  const first = new Map((await nodes.look()).nodes.map(({ id, beat }) => [id, beat]))
+  for (let waited = 0; first.size > 0 && waited < 2 * BEAT_MS; waited += LOOK_MS) {
+    await pause(LOOK_MS)
+    if ((await nodes.look()).nodes.some(({ id, beat }) => first.get(id) !== beat)) return true
+  }
+  return false
+}
 
 export interface NodeOptions {
   readonly nodes: Pick<Nodes, 'beat' | 'leave' | 'forget'>
