@@ -12,7 +12,7 @@ import { WORKER_VARIABLES, workFor } from '../server/workers_link.ts'
 import { banner } from './banner.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions, UsageError } from './command.ts'
-import { superviseWorkers } from './serve_workers.ts'
+import { startSupervision } from './serve_workers.ts'
 import { explained } from './start_error.ts'
 import { startProgress } from './start_progress.ts'
 import { stopSignal } from './stop_signal.ts'
@@ -110,7 +110,11 @@ async function serve(choice: Choice, upstream: string | undefined, io: Io): Prom
   const stop = stopSignal(process)
   const say = (configuration: Configuration, managementUrl: string): void =>
     io.out(banner({ version: version(), demo, configuration, managementUrl, colour: hasColour(io) }))
-  if (loaded.configuration.listen.workers > 1) return await superviseWorkers(loaded, { upstream, stop, say, io })
+  if (loaded.configuration.listen.workers > 1) {
+    const supervise = await startSupervision(loaded, { upstream, stop, say, io })
+    loaded = undefined
+    return await supervise()
+  }
   const server = await start(loaded, { progress })
   // The store has the clients now. Held here, those of a large configuration would stay in memory to the end.
   loaded = undefined

@@ -1,5 +1,6 @@
 // countersign serve --workers N: this process listens for the operator only, and supervises those that do the work.
 import { once } from 'node:events'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { LoadedConfiguration } from '../config/config.ts'
 import { originOf } from '../config/url.ts'
@@ -18,19 +19,27 @@ export interface Supervision {
   readonly io: Io
 }
 
-/** @returns the exit code: 0 after a stop, 1 if workers ended right after their start too often, and what the first one ended with if it did */
-export async function superviseWorkers(loaded: LoadedConfiguration, { upstream, stop, say, io }: Supervision): Promise<number> {
+/**
+ * Resolves when all workers serve. What it returns waits, and holds nothing of the configuration: each worker has read its own, and this
+ * process lives as long as they do.
+ * @returns what resolves with the exit code: 0 after a stop, 1 if workers ended right after their start too often, and what the first one
+ * ended with if it did
+ */
+export async function startSupervision(
+  { configuration, atPorts }: LoadedConfiguration,
+  { upstream, stop, say, io }: Supervision,
+): Promise<() => Promise<number>> {
   const [{ findPort, startWorkers, WorkerRefused }, { createManagement }, { textOf }, { noticeToStderr }] = await Promise.all([
     import('../server/workers.ts'),
     import('../server/management.ts'),
     import('../server/metrics_text.ts'),
     import('../server/operator_log.ts'),
   ])
-  const { listen } = loaded.configuration
-  let workers: Workers | undefined
+  const { listen } = configuration
+  const running: { workers?: Workers } = {}
   const management = createManagement({
-    ready: async () => (workers ? workers.ready() : { status: 'unavailable', reason: 'starting', checks: {} }),
-    metrics: async () => textOf((await workers?.metrics()) ?? []),
+    ready: async () => (running.workers ? running.workers.ready() : { status: 'unavailable', reason: 'starting', checks: {} }),
+    metrics: async () => textOf((await running.workers?.metrics()) ?? []),
   })
   try {
     management.listen({ host: listen.host, port: listen.managementPort })
@@ -38,16 +47,25 @@ export async function superviseWorkers(loaded: LoadedConfiguration, { upstream, 
     const port = await findPort(listen.host, listen.port)
     const managementPort = (management.address() as AddressInfo).port
     const env = { [WORKER_VARIABLES.port]: String(port), [WORKER_VARIABLES.upstream]: upstream ?? '' }
-    workers = await startWorkers({ count: listen.workers, args: process.argv.slice(2), env, notice: noticeToStderr })
-    say(loaded.atPorts(port, managementPort), originOf(listen.host, managementPort))
+    const workers = await startWorkers({ count: listen.workers, args: process.argv.slice(2), env, notice: noticeToStderr })
+    running.workers = workers
+    say(atPorts(port, managementPort), originOf(listen.host, managementPort))
+    return () => supervise(workers, management, stop, io)
+  } catch (error) {
+    management.close().closeAllConnections()
+    if (!(error instanceof WorkerRefused)) throw explained(error, listen)
+    const { exitCode } = error
+    return () => Promise.resolve(exitCode)
+  }
+}
+
+async function supervise(workers: Workers, management: Server, stop: Promise<unknown>, io: Io): Promise<number> {
+  try {
     const sentence = await Promise.race([stop, workers.givenUp])
     await workers.stop()
     if (!isSentence(sentence)) return 0
     io.err(`${sentence}\n`)
     return 1
-  } catch (error) {
-    if (error instanceof WorkerRefused) return error.exitCode
-    throw explained(error, listen)
   } finally {
     management.close().closeAllConnections()
   }
