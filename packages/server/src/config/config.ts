@@ -67,7 +67,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
   const database = await resolveDatabase(input, listenSource, findings)
   const workers = resolveWorkers(input, listenSource, database, findings)
   const telemetry = resolveTelemetry(input, env, findings)
-  const mayChangeIssuer = readSwitch('COUNTERSIGN_CHANGE_ISSUER', env, findings) ?? false
+  const changesIssuer = readSwitch('COUNTERSIGN_CHANGE_ISSUER', env, findings) ?? false
   const source: SecretSource = { env, folder, demo: demo !== undefined }
   const masterKey = input.masterKey === undefined ? null : await readMasterKey(input.masterKey, source, findings)
   const setups = await resolveRealms(input, { ...source, masterKey }, findings, options.progress)
@@ -91,7 +91,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
     audit,
     guardsTrust,
     telemetry,
-    mayChangeIssuer,
+    onOtherIssuer: changesIssuer || !listening.publicUrlGiven ? 'tell' : 'refuse',
     realms: setups.map((setup) => withIssuer(setup, publicUrl)),
     apis,
   })

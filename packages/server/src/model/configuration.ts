@@ -54,8 +54,11 @@ export interface Configuration {
   readonly telemetry: TelemetrySettings
   /** Seconds that guards trust what they know of revocations while the database cannot be reached; null: however long that is. */
   readonly guardsTrust: number | null
-  /** Whether this node may call a realm otherwise than live nodes of the same database do: they are being restarted one after another. */
-  readonly mayChangeIssuer: boolean
+  /**
+   * What to do where live nodes of the same database call a realm otherwise. `tell`: they are being restarted one after another, or nobody gave
+   * this node a name, and it has that of its own address.
+   */
+  readonly onOtherIssuer: 'refuse' | 'tell'
   readonly realms: readonly RealmSetup[]
   readonly apis: readonly Api[]
 }

@@ -99,7 +99,7 @@ export async function startServer(configuration: Configuration, options: ServeOp
       options.withoutManagement ? undefined : listen(management, host, managementPort),
     ])
     const given = options.atPorts(portOf(listener), options.withoutManagement ? managementPort : portOf(management))
-    await checkIssuers(store, given.realms, { mayChange: given.mayChangeIssuer, notice: issuance.notice })
+    await checkIssuers(store, given, { self: node.id, notice: issuance.notice })
     // Whoever finds what is written now finds that its writer lives.
     await node.beat()
     const ended = await applyConfiguration(store, given.realms, { at: issuance.now(), by: 'configuration' }, options.progress)

@@ -15,12 +15,16 @@ const FORGOTTEN_MS = 60_000
 /** Between two looks for a sign of life. */
 const LOOK_MS = 100
 
-/** Whether any node gives a sign of life, watched for longer than two of them are apart; at once where there is no row of any. */
-export async function seesLife(nodes: Pick<Nodes, 'look'>): Promise<boolean> {
-  const first = new Map((await nodes.look()).nodes.map(({ id, beat }) => [id, beat]))
+/**
+ * Whether any node gives a sign of life, watched for longer than two of them are apart; at once where there is no row of any.
+ * @param self one that does not count
+ */
+export async function seesLife(nodes: Pick<Nodes, 'look'>, self?: string): Promise<boolean> {
+  const look = async () => (await nodes.look()).nodes.filter(({ id }) => id !== self)
+  const first = new Map((await look()).map(({ id, beat }) => [id, beat]))
   for (let waited = 0; first.size > 0 && waited < 2 * BEAT_MS; waited += LOOK_MS) {
     await pause(LOOK_MS)
-    if ((await nodes.look()).nodes.some(({ id, beat }) => first.get(id) !== beat)) return true
+    if ((await look()).some(({ id, beat }) => first.get(id) !== beat)) return true
   }
   return false
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ConfigInput } from '../../src/config/input.ts'
 import { openSqliteStore } from '../../src/store/adapters/sqlite.ts'
 import { startConfigured } from '../harness/server.ts'
@@ -17,6 +18,12 @@ async function issuerIn(folder: string): Promise<string | undefined> {
   } finally {
     await store.close()
   }
+}
+
+/** It is looked for beside the start. */
+async function told(notices: readonly string[], pattern: RegExp): Promise<void> {
+  for (let tries = 0; tries < 500 && !notices.some((one) => pattern.test(one)); tries++) await pause(20)
+  assert.match(notices.join('\n'), pattern)
 }
 
 const named = (publicUrl: string, data: string): ConfigInput => ({
@@ -55,7 +62,7 @@ test('an issuer is changed by restarting one node after another, and that is sai
   const first = await startConfigured(named(OLD, data), {})
   try {
     const second = await startConfigured(named(NEW, data), env)
-    assert.match(second.notices.join('\n'), /https:\/\/old\.example\/realms\/depot.*https:\/\/new\.example\/realms\/depot/)
+    await told(second.notices, /https:\/\/old\.example\/realms\/depot.*https:\/\/new\.example\/realms\/depot/)
     await second.close()
   } finally {
     await first.close()
@@ -63,6 +70,19 @@ test('an issuer is changed by restarting one node after another, and that is sai
   const third = await startConfigured(named(NEW, data), env)
   assert.deepEqual(third.notices, [])
   await third.close()
+})
+
+test('a node that nobody named has the name of its own address: it starts beside another, and says what that means', BOUNDED, async () => {
+  const data = temporaryFolder()
+  const input: ConfigInput = { data, realms: [{ id: 'depot', clients: [] }] }
+  const first = await startConfigured(input, {})
+  try {
+    const second = await startConfigured(input, {})
+    await told(second.notices, new RegExp(`${first.origin}/realms/depot, .*${second.origin}/realms/depot: .* same publicUrl`))
+    await second.close()
+  } finally {
+    await first.close()
+  }
 })
 
 test('a node that died does not hold its issuer', BOUNDED, async () => {
