@@ -55,8 +55,11 @@ export function readHead(text: string, method: string): AnswerHead {
     at = end + 2
   }
   if (isOld && told.isChunked) throw new BadAnswer('chunks in HTTP/1.0')
+  // Others take its end for the end of the connection, or read on behind a body.
+  if (status < 200 && status !== 101 && (told.closes || announcesBody(told))) throw new BadAnswer('a hint that is none')
   const framing = framingOf(status, method, told)
-  return { status, fields, framing, idleMs: told.closes || framing === 'until_close' ? 0 : told.idleMs }
+  const ends = told.closes || framing === 'until_close' || (framing === 0 && announcesBody(told))
+  return { status, fields, framing, idleMs: ends ? 0 : told.idleMs }
 }
 
 /** What the fields tell of the message itself. */
@@ -96,6 +99,14 @@ function framingOf(status: number, method: string, { length, isChunked }: Told):
   if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return 0
   if (isChunked) return 'chunked'
   return length ?? 'until_close'
+}
+
+/**
+ * Beside HEAD, 204 and 304 it is not sent. An upstream that sends it all the same would have it read as the answer to the next caller,
+ * and from outside the two look alike.
+ */
+function announcesBody({ length, isChunked }: Told): boolean {
+  return isChunked || (length !== undefined && length > 0)
 }
 
 function endOfLine(text: string, from: number): number {

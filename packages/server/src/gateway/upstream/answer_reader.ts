@@ -72,7 +72,9 @@ export class AnswerReader {
     const start = before === 0 ? from : 0
     // The end may have begun in what came before.
     const end = all.indexOf(HEAD_END, Math.max(start, before - HEAD_END.length + 1))
-    if ((end < 0 ? all.length : end) - start > LONGEST_HEAD) throw new BadAnswer('a head that is too long')
+    // All but the last of its four bytes may have come.
+    const length = (end < 0 ? all.length - HEAD_END.length + 1 : end) - start
+    if (length > LONGEST_HEAD) throw new BadAnswer('a head that is too long')
     if (end < 0) {
       // Another protocol may never send the end of a head.
       if (!BEGINNING.startsWith(all.toString('latin1', start, start + BEGINNING.length))) throw new BadAnswer('no HTTP/1')

@@ -1,8 +1,11 @@
 // The chunked transfer coding, taken off. RFC 9112 section 7.1. Extensions and trailers are read past: nobody here asked for them.
 import { BadAnswer } from './answer_head.ts'
 
-const SIZE = /^([0-9A-Fa-f]{1,8})(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?$/
-const TRAILER = /^[\t\x20-\x7e\x80-\xff]*$/
+const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
+const QUOTED = '"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*"'
+/** With its extensions; without the blanks that they may have: others refuse those. */
+const SIZE = new RegExp(`^([0-9A-Fa-f]{1,8})(?:;${TOKEN}(?:=(?:${TOKEN}|${QUOTED}))?)*$`)
+const TRAILER = new RegExp(`^(?:${TOKEN}:[\\t\\x20-\\x7e\\x80-\\xff]*)?$`)
 const LONGEST_LINE = 4096
 const MOST_TRAILERS = 16_384
 const LF = 0x0a
