@@ -38,10 +38,14 @@ export class Connection implements Line, AnswerListener, BodyListener {
   #ask: (Ask & AskListener) | undefined
   #reader: AnswerReader | undefined
   #body: BodySender | undefined
+  /** For a head that comes in pieces. */
+  #slowHead: NodeJS.Timeout | undefined
   #begun = false
+  /** The head of the answer is there. */
+  #answering = false
   #paused = false
-  /** Of the answer under way: how long the connection may be idle behind it. */
-  #idleMs = 0
+  /** How long the connection may be idle behind the answer under way, or the one before. */
+  #idleMs = IDLE_MS
   #isGone = false
 
   constructor({ socket, ready, host, timeoutMs, connectTimeoutMs }: ConnectionOptions, owner: ConnectionOwner) {
@@ -49,7 +53,7 @@ export class Connection implements Line, AnswerListener, BodyListener {
     this.#host = host
     this.#timeoutMs = timeoutMs
     this.#owner = owner
-    this.#connecting = setTimeout(() => this.#fail(new UpstreamFailed('UPSTREAM_TIMEOUT')), connectTimeoutMs)
+    this.#connecting = setTimeout(this.#tooLate, connectTimeoutMs)
     socket.setNoDelay(true).setTimeout(timeoutMs)
     socket.once(ready, this.#connected)
     socket.on('data', this.#data).on('end', this.#end).on('timeout', this.#timeout).on('error', this.#error).on('close', this.#closed)
@@ -88,22 +92,28 @@ export class Connection implements Line, AnswerListener, BodyListener {
 
   #begin(ask: Ask & AskListener): void {
     this.#begun = false
+    this.#answering = false
     this.#paused = false
-    if (!ask.onLine(this)) return this.#free(IDLE_MS)
-    // Dropped in between.
-    if (this.#isGone) return
     try {
+      const isWanted = ask.onLine(this)
+      // Dropped in between.
+      if (this.#isGone) return
+      if (!isWanted) return this.#free()
       const { text, framing } = writeHead(ask, this.#host)
       this.#reader = new AnswerReader({ method: ask.method, switches: ask.protocol !== undefined }, this)
       this.#socket.write(text, 'latin1')
-      if (ask.body) this.#body = new BodySender(ask.body, this.#socket, framing === 'chunked', this)
+      if (ask.body) this.#body = new BodySender(ask.body, this.#socket, framing, this)
     } catch (error) {
       this.#error(error)
     }
   }
 
   onHead(head: AnswerHead): void {
-    this.#idleMs = head.idleMs
+    clearTimeout(this.#slowHead)
+    this.#slowHead = undefined
+    this.#answering = true
+    // An upstream, or what stands before it, may take the connection for another protocol's although it says otherwise.
+    this.#idleMs = this.#ask?.protocol === undefined ? head.idleMs : 0
     this.#ask?.onHead(head)
   }
 
@@ -121,11 +131,17 @@ export class Connection implements Line, AnswerListener, BodyListener {
     this.#ask = undefined
     this.#body?.stop()
     socket.off('data', this.#data).off('end', this.#end).off('timeout', this.#timeout).off('close', this.#closed).setTimeout(0)
+    clearTimeout(this.#slowHead)
     this.#isGone = true
     this.#owner.onGone(this)
     socket.pause()
     if (rest.length > 0) socket.unshift(rest)
-    ask?.onSwitch(head, socket)
+    try {
+      ask?.onSwitch(head, socket)
+    } catch (error) {
+      socket.destroy()
+      throw error
+    }
   }
 
   onBodySent(bytes: number): void {
@@ -152,7 +168,9 @@ export class Connection implements Line, AnswerListener, BodyListener {
       const read = reader.read(bytes)
       if (this.#isGone) return
       if (reader.isOver) this.#over(read === bytes.length)
-      else this.#ask?.onLull()
+      else if (this.#answering) this.#ask?.onLull()
+      // One byte now and then would keep it from being too late for ever.
+      else this.#slowHead ??= setTimeout(this.#tooLate, this.#timeoutMs)
     } catch (error) {
       this.#error(error)
     }
@@ -163,14 +181,14 @@ export class Connection implements Line, AnswerListener, BodyListener {
     this.#ask = undefined
     // An upload that is not through would run into the next request.
     if (!isClean || this.#body || this.#idleMs === 0) this.#leave()
-    else this.#free(this.#idleMs)
+    else this.#free()
   }
 
-  #free(idleMs: number): void {
+  #free(): void {
     this.#ask = undefined
     this.#reader = undefined
     if (this.#paused) this.resume()
-    this.#owner.onIdle(this, idleMs)
+    this.#owner.onIdle(this, this.#idleMs)
   }
 
   readonly #end = (): void => {
@@ -180,10 +198,12 @@ export class Connection implements Line, AnswerListener, BodyListener {
 
   readonly #timeout = (): void => {
     if (this.#ask === undefined || this.#paused || this.#connecting) return
-    // It is the caller who sends no more: his server's limits are for that.
-    if (this.#body && !this.#body.waitsForUpstream) return
-    this.#fail(new UpstreamFailed('UPSTREAM_TIMEOUT'))
+    // It is the caller who sends no more: his server's limits are for that, until the two talk.
+    if (this.#body && !this.#body.waitsForUpstream && !this.#answering) return
+    this.#tooLate()
   }
+
+  readonly #tooLate = (): void => this.#fail(new UpstreamFailed('UPSTREAM_TIMEOUT'))
 
   readonly #error = (error: unknown): void => {
     this.#fail(error instanceof Error ? error : new Error('malfunction', { cause: error }))
@@ -202,6 +222,7 @@ export class Connection implements Line, AnswerListener, BodyListener {
     if (this.#isGone) return
     this.#isGone = true
     clearTimeout(this.#connecting)
+    clearTimeout(this.#slowHead)
     this.#reader?.stop()
     this.#body?.stop()
     this.#socket.destroy()

@@ -13,14 +13,15 @@ export interface BodyListener {
 export class BodySender {
   readonly #body: Readable
   readonly #socket: Socket
-  readonly #chunked: boolean
   readonly #listener: BodyListener
+  /** Bytes that were announced and are still to come; undefined: it goes in chunks. */
+  #left: number | undefined
   #isOver = false
 
-  constructor(body: Readable, socket: Socket, chunked: boolean, listener: BodyListener) {
+  constructor(body: Readable, socket: Socket, framing: number | 'chunked', listener: BodyListener) {
     this.#body = body
     this.#socket = socket
-    this.#chunked = chunked
+    this.#left = framing === 'chunked' ? undefined : framing
     this.#listener = listener
     if (body.destroyed && !body.readableEnded) {
       this.#close()
@@ -47,13 +48,18 @@ export class BodySender {
   readonly #data = (piece: Buffer): void => {
     // An empty chunk would be the last one.
     if (piece.length === 0) return
-    if (this.#chunked) {
+    if (this.#left === undefined) {
       this.#socket.cork()
       this.#socket.write(`${piece.length.toString(16)}\r\n`, 'latin1')
       this.#socket.write(piece)
       this.#socket.write('\r\n', 'latin1')
       this.#socket.uncork()
-    } else this.#socket.write(piece)
+    } else {
+      this.#left -= piece.length
+      // What is too much would be read as the next request, and what is missing would be taken from it.
+      if (this.#left < 0) return this.#error(new Error('the body is longer than announced'))
+      this.#socket.write(piece)
+    }
     this.#listener.onBodySent(piece.length)
     if (this.#socket.writableNeedDrain) this.#body.pause()
   }
@@ -63,8 +69,9 @@ export class BodySender {
   }
 
   readonly #end = (): void => {
+    if (this.#left !== undefined && this.#left > 0) return this.#error(new Error('the body is shorter than announced'))
     this.stop()
-    if (this.#chunked) this.#socket.write('0\r\n\r\n', 'latin1')
+    if (this.#left === undefined) this.#socket.write('0\r\n\r\n', 'latin1')
     this.#listener.onWhole()
   }
 
