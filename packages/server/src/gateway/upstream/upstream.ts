@@ -48,22 +48,33 @@ export function openUpstream(origin: string, { timeoutMs, nowMs }: UpstreamOptio
   const connectTimeoutMs = Math.min(CONNECT_TIMEOUT_MS, timeoutMs)
   /** The one that was used last comes first: the others may rest and end. */
   let idle: Idle[] = []
+  /** Answered in this turn of the event loop. What else is there to read on them shows before anybody else's request is on them. */
+  let answered: Idle[] = []
   const waiting: (Ask & AskListener)[] = []
   /** Connections, idle ones as well. */
   let open = 0
   let sweep: NodeJS.Timeout | undefined
   let closed: (() => void) | undefined
+  let closing: Promise<void> | undefined
 
   const onIdle = (connection: Connection, idleMs: number): void => {
-    const next = waiting.shift()
-    if (next) return connection.send(next)
-    if (closed) return connection.drop()
-    idle.push({ connection, until: nowMs() + idleMs })
-    sweep ??= setInterval(takeAwayOld, SWEEP_MS).unref()
+    if (answered.push({ connection, until: nowMs() + idleMs }) === 1) setImmediate(handOn)
+  }
+  const handOn = (): void => {
+    const free = answered
+    answered = []
+    for (const one of free) {
+      const next = waiting.shift()
+      if (next) one.connection.send(next)
+      else if (closed) one.connection.drop()
+      else idle.push(one)
+    }
+    if (idle.length > 0) sweep ??= setInterval(takeAwayOld, SWEEP_MS).unref()
   }
   const onGone = (connection: Connection): void => {
     open -= 1
     idle = idle.filter((one) => one.connection !== connection)
+    answered = answered.filter((one) => one.connection !== connection)
     const next = waiting.shift()
     if (next) openFor(next)
     else if (open === 0) closed?.()
@@ -98,12 +109,12 @@ export function openUpstream(origin: string, { timeoutMs, nowMs }: UpstreamOptio
     isFull: () => waiting.length >= MOST_WAITING,
     isWell: (path, within) => probe({ ...openSocket(), host, timeoutMs: within, connectTimeoutMs: within }, path),
     close: () =>
-      new Promise((resolve) => {
+      (closing ??= new Promise((resolve) => {
         closed = resolve
         clearInterval(sweep)
         for (const { connection } of idle) connection.drop()
         if (open === 0) resolve()
-      }),
+      })),
   }
 }
 
