@@ -87,10 +87,6 @@ export class Exchange implements Ask, AskListener {
     if (this.#over) return
     this.#upstream = upstream
     this.#errand = errand
-    if (upstream.isCrowded()) {
-      const wait = Math.min(WAITING_MS, this.#order.timeoutMs)
-      this.#waiting = setTimeout(() => this.fail('upstream_busy'), wait)
-    }
     this.#send(upstream)
   }
 
@@ -198,6 +194,10 @@ export class Exchange implements Ask, AskListener {
   }
 
   #send(upstream: Upstream): void {
+    if (upstream.isCrowded()) {
+      const wait = Math.min(WAITING_MS, this.#order.timeoutMs)
+      this.#waiting = setTimeout(() => this.fail('upstream_busy'), wait)
+    }
     this.#body = bodyOf(this.#order.request, this.#order.maxBodyBytes)
     upstream.send(this)
   }
