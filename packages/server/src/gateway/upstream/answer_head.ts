@@ -50,6 +50,8 @@ export function readHead(text: string, method: string): AnswerHead {
     const name = nameOf(text.slice(at, colon))
     const value = withoutBlanks(text, colon + 1, end)
     if (!VALUE.test(value)) throw new BadAnswer('a control character in a field')
+    // Others, node:http among them, do not know `chunked` behind which there is one.
+    if (name === 'transfer-encoding' && text.slice(colon, end).includes('\t')) throw new BadAnswer('a tab beside a transfer coding')
     fields.push(name, value)
     hear(told, name, value)
     at = end + 2

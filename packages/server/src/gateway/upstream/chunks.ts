@@ -5,7 +5,8 @@ const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
 const QUOTED = '"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*"'
 /** With its extensions; without the blanks that they may have: others refuse those. */
 const SIZE = new RegExp(`^([0-9A-Fa-f]{1,8})(?:;${TOKEN}(?:=(?:${TOKEN}|${QUOTED}))?)*$`)
-const TRAILER = new RegExp(`^(?:${TOKEN}:[\\t\\x20-\\x7e\\x80-\\xff]*)?$`)
+/** None that would frame the message: behind it, that is either late or another's. */
+const TRAILER = new RegExp(`^(?:(?!(?:content-length|transfer-encoding):)${TOKEN}:[\\t\\x20-\\x7e\\x80-\\xff]*)?$`, 'i')
 const LONGEST_LINE = 4096
 const MOST_TRAILERS = 16_384
 const LF = 0x0a
