@@ -1,6 +1,5 @@
 // Upstreams that are played byte by byte, and requests to them whose every call is heard.
 
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { AnswerHead } from '../../../src/gateway/upstream/answer_head.ts'
@@ -112,6 +111,10 @@ export async function turns(count = 3): Promise<void> {
   for (let i = 0; i < count; i += 1) await turn()
 }
 
-export const closed = async (socket: Socket): Promise<void> => {
-  if (!socket.closed) await once(socket.resume(), 'close')
+/** However it ends: a reset is an end, too. */
+export async function closed(socket: Socket): Promise<void> {
+  if (socket.closed) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  socket.resume().once('close', () => resolve())
+  await promise
 }
