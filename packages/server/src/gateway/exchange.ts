@@ -8,19 +8,11 @@ import type { GatewayErrorCode } from './errors.ts'
 import { answerGatewayError } from './errors.ts'
 import { codeOf, isConnectionFailure, isHarmless } from './failure.ts'
 import { answerFields, valuesOf } from './fields.ts'
+import type { Upgrade } from './tunnel.ts'
 import { answerSwitch, openTunnel } from './tunnel.ts'
 import type { AnswerHead } from './upstream/answer_head.ts'
 import type { Ask, AskListener, Line } from './upstream/ask.ts'
 import type { Upstream } from './upstream/upstream.ts'
-
-/** What the caller wants of the connection instead of an answer. */
-export interface Upgrade {
-  /** One token: `websocket`. */
-  readonly protocol: string
-  readonly socket: Socket
-  /** What came behind the head of the request. */
-  readonly head: Buffer
-}
 
 export interface Order {
   readonly request: IncomingMessage
@@ -141,6 +133,8 @@ export class Exchange implements Ask, AskListener {
 
   onHead({ status, fields }: AnswerHead): void {
     const { request, response, answerHeaders } = this.#order
+    // Something else has answered in the meantime: that the body was too slow.
+    if (response.headersSent) return this.#dropLine()
     // Where the upload still goes on, its rest may never be read.
     response.writeHead(status, { ...answerFields(fields, status), ...answerHeaders, ...(!request.complete && CLOSE) })
   }
@@ -193,6 +187,11 @@ export class Exchange implements Ask, AskListener {
     else this.fail(codeOf(error))
   }
 
+  #dropLine(): void {
+    this.#line?.drop()
+    this.#line = undefined
+  }
+
   #send(upstream: Upstream): void {
     if (upstream.isCrowded()) {
       const wait = Math.min(WAITING_MS, this.#order.timeoutMs)
@@ -236,9 +235,8 @@ export class Exchange implements Ask, AskListener {
     clearTimeout(this.#stalled)
     const { response } = this.#order
     // Whatever of the exchange is left has nobody to go to.
-    if (this.#line) this.#line.drop()
+    if (this.#line) this.#dropLine()
     else this.#upstream?.forget(this)
-    this.#line = undefined
     if (this.#body !== this.#order.request) this.#body?.destroy()
     this.#settled(response.headersSent ? response.statusCode : 0, this.#bytesIn, this.#bytesOut)
   }

@@ -2,6 +2,15 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
+/** What the caller wants of the connection instead of an answer. */
+export interface Upgrade {
+  /** One token: `websocket`. */
+  readonly protocol: string
+  readonly socket: Socket
+  /** What came behind the head of the request. */
+  readonly head: Buffer
+}
+
 export interface TunnelEnds {
   readonly caller: Socket
   /** What the caller had sent behind the head of its request. */

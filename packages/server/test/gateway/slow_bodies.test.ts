@@ -1,6 +1,5 @@
 // Bodies that come a byte at a time: cut off at a pace, not at a time, and never while it is the server that keeps them waiting.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { after, afterEach, test } from 'node:test'
@@ -99,6 +98,9 @@ test('the rest of a body that was refused is not waited for', async () => {
   const origin = await start((_request, response) => response.writeHead(401).end('no'))
   const socket = await upload(origin, 1_000_000)
   drip(socket, 1)
+  const closed = Promise.withResolvers<void>()
+  socket.once('close', () => closed.resolve())
   assert.deepEqual(statuses(await readUntil(socket, /no/)), [401])
-  await once(socket.resume(), 'close')
+  socket.resume()
+  await closed.promise
 })

@@ -127,8 +127,13 @@ function nameOf(written: string): string {
   // A blank before the colon or at the start of a line (a folded value) is how one field passes for another.
   if (!NAME.test(written)) throw new BadAnswer('a field name that is none')
   const name = written.toLowerCase()
-  if (known.size < MOST_KNOWN && written.length <= LONGEST_KNOWN) known.set(written, name)
+  // Copied: a piece of a text keeps all of the text.
+  if (known.size < MOST_KNOWN && written.length <= LONGEST_KNOWN) known.set(copyOf(written), copyOf(name))
   return name
+}
+
+function copyOf(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
 }
 
 function withoutBlanks(text: string, from: number, end: number): string {

@@ -67,6 +67,7 @@ export function asking(wish: Wish = {}): Asking {
       one.calls.push('begun')
       begun.resolve()
     },
+    onLull: () => undefined,
     onHead(head) {
       one.calls.push('head')
       status = head.status
