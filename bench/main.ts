@@ -1,9 +1,11 @@
-// npm run bench: issuance, verification, start-up, the guard with its plan, the gateway and the caller beside their peers, and what the ledger
+// npm run bench: issuance, verification, start-up, the guard with its plan, gateway, forward-auth and the caller beside their peers, and what the ledger
 // costs; all against their targets, in one run.
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import type { CallPlan } from './call.ts'
 import { measureCall } from './call.ts'
+import type { ForwardAuthPlan } from './forward_auth.ts'
+import { measureForwardAuth } from './forward_auth.ts'
 import type { GatewayPlan } from './gateway.ts'
 import { measureGateway } from './gateway.ts'
 import type { GuardPlanPlan } from './guard_plan.ts'
@@ -33,6 +35,7 @@ interface Plan {
   readonly ledger: LedgerPlan
   readonly guardPlan: GuardPlanPlan
   readonly gateway: GatewayPlan
+  readonly forwardAuth: ForwardAuthPlan
   readonly call: CallPlan
   readonly scale: ScalePlan
   readonly workers: WorkersPlan
@@ -45,6 +48,7 @@ const FULL: Plan = {
   ledger: { rounds: 5, warmupSeconds: 2, seconds: 2, recordRounds: 3, recordMillis: 1000, commits: 500 },
   guardPlan: { rounds: 3, millis: 1000 },
   gateway: { rounds: 5, warmupSeconds: 2, seconds: 2 },
+  forwardAuth: { rounds: 5, warmupSeconds: 2, seconds: 2 },
   call: { days: 30, rounds: 300, calls: 1000 },
   scale: { sizes: FULL_SIZES, rounds: 3, requests: 3000, restSeconds: 2 },
   workers: { rounds: 5, warmupSeconds: 2, seconds: 2 },
@@ -57,6 +61,7 @@ const QUICK: Plan = {
   ledger: { rounds: 1, warmupSeconds: 1, seconds: 1, recordRounds: 1, recordMillis: 200, commits: 100 },
   guardPlan: { rounds: 1, millis: 400 },
   gateway: { rounds: 1, warmupSeconds: 1, seconds: 1 },
+  forwardAuth: { rounds: 1, warmupSeconds: 1, seconds: 1 },
   call: { days: 3, rounds: 100, calls: 1000 },
   scale: { sizes: QUICK_SIZES, rounds: 3, requests: 3000, restSeconds: 2 },
   workers: { rounds: 2, warmupSeconds: 1, seconds: 1 },
@@ -82,6 +87,7 @@ async function main(args: readonly string[]): Promise<number> {
     ledger: () => measureLedger(plan.ledger, loader),
     'guard-plan': () => measureGuardPlan(plan.guardPlan),
     gateway: () => measureGateway(plan.gateway, loader),
+    'forward-auth': () => measureForwardAuth(plan.forwardAuth, loader),
     call: () => measureCall(plan.call),
     scale: () => measureScale(plan.scale),
     workers: () => measureWorkers(plan.workers, loader),

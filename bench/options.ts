@@ -1,7 +1,18 @@
 // The command line of the benchmark.
 import { parseArgs } from 'node:util'
 
-export const SECTIONS = ['issuance', 'verification', 'startup', 'ledger', 'guard-plan', 'gateway', 'call', 'scale', 'workers'] as const
+export const SECTIONS = [
+  'issuance',
+  'verification',
+  'startup',
+  'ledger',
+  'guard-plan',
+  'gateway',
+  'forward-auth',
+  'call',
+  'scale',
+  'workers',
+] as const
 export type Section = (typeof SECTIONS)[number]
 
 export interface BenchOptions {
