@@ -1,5 +1,6 @@
 // Who decides on a request against a plan: one row each, loaded alone in a process of its own. From a request to an admission, or a refusal.
 import { hash } from 'node:crypto'
+import type { Verdict } from '@countersign/guard/verdict'
 import type { RequestPlan } from '../../packages/server/src/model/plan.ts'
 import { AUDIENCE, CLIENT_ID } from '../servers/asked.ts'
 import type { GuardedRequest, TokenMaker } from '../verification/tokens.ts'
@@ -81,11 +82,15 @@ async function countersign({ publicJwk }: TokenMaker, file: string): Promise<Dec
     policy: { routes: [{ methods: ['GET'], path: '/orders/:id', scopes: ['read'] }] },
     admissions: usage.admissionsOf(context, { id: 'orders' }),
   })
+  const conclude = (verdict: Verdict): boolean => {
+    if (verdict.allow) verdict.done?.(OUTCOME)
+    return verdict.allow
+  }
   return {
-    async decide(request) {
-      const verdict = await guard.check(request)
-      if (verdict.allow) verdict.done?.(OUTCOME)
-      return verdict.allow
+    // As the gateway asks.
+    decide(request) {
+      const verdict = guard.check(request)
+      return verdict instanceof Promise ? verdict.then(conclude) : Promise.resolve(conclude(verdict))
     },
     flush: () => usage.flush(),
     async counted() {
