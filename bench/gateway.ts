@@ -2,43 +2,29 @@
 import type { Contestant } from './gateway/contestants.ts'
 import { startContestants } from './gateway/contestants.ts'
 import type { Loader } from './load/loader.ts'
+import type { TurnsPlan, TurnsRow } from './load/turns.ts'
+import { CONNECTIONS, loadInTurns } from './load/turns.ts'
 import type { Target } from './report.ts'
-import { progress, progressDone, say, table, targetLines } from './report.ts'
+import { say, table, targetLines } from './report.ts'
 import type { BenchAlgorithm } from './servers/asked.ts'
 import { ALGORITHMS } from './servers/asked.ts'
-import { familySeconds } from './servers/server_process.ts'
 import { median, pairedRatio } from './statistics.ts'
 
-export interface GatewayPlan {
-  readonly rounds: number
-  readonly warmupSeconds: number
-  /** Of one run of one gateway. */
-  readonly seconds: number
-}
-
-export interface GatewayRow {
+export interface GatewayRow extends TurnsRow {
   readonly algorithm: BenchAlgorithm
-  readonly name: string
-  readonly requestsPerSecond: readonly number[]
-  readonly p50Ms: number
-  readonly p99Ms: number
-  /** Processor time of the gateway for one request, all its threads, in microseconds. */
-  readonly processorMicros: number
 }
 
-const CONNECTIONS = 64
-/** Share of requests that may fail before the run is void. */
-const TOLERATED = 0.001
 const TIMES_FASTIFY = 3
 const TIMES_HAPROXY = 1
 
-export async function measureGateway(plan: GatewayPlan, loader: Loader): Promise<{ rows: GatewayRow[]; targets: Target[] }> {
+export async function measureGateway(plan: TurnsPlan, loader: Loader): Promise<{ rows: GatewayRow[]; targets: Target[] }> {
   const rows: GatewayRow[] = []
   const targets: Target[] = []
   for (const algorithm of ALGORITHMS) {
     const contestants = await startContestants(algorithm)
     try {
-      const measured = await measure(contestants, algorithm, plan, loader)
+      const turns = await loadInTurns(contestants, plan, loader, { check: checkContestant, title: `${algorithm}: ` })
+      const measured = turns.map((row) => ({ algorithm, ...row }))
       rows.push(...measured)
       say(`\nRequests through the gateway, ${algorithm}, ${CONNECTIONS} connections`)
       say(tableOf(measured))
@@ -49,42 +35,6 @@ export async function measureGateway(plan: GatewayPlan, loader: Loader): Promise
   }
   say(`\n${targetLines(targets)}`)
   return { rows, targets }
-}
-
-async function measure(
-  contestants: readonly Contestant[],
-  algorithm: BenchAlgorithm,
-  plan: GatewayPlan,
-  loader: Loader,
-): Promise<GatewayRow[]> {
-  const load = ({ url, headers }: Contestant, seconds: number) => loader.run({ url, headers, connections: CONNECTIONS, seconds })
-  for (const contestant of contestants) {
-    progress(`${algorithm}: warming up ${contestant.name}`)
-    await checkContestant(contestant)
-    await load(contestant, plan.warmupSeconds)
-  }
-  const runs = contestants.map((): { rate: number; p50Ms: number; p99Ms: number; micros: number }[] => [])
-  for (let round = 1; round <= plan.rounds; round++) {
-    for (const [index, contestant] of contestants.entries()) {
-      progress(`${algorithm}, round ${round} of ${plan.rounds}: ${contestant.name}`)
-      const before = familySeconds(contestant.pid)
-      const { requests, seconds, failures, p50Ms, p99Ms } = await load(contestant, plan.seconds)
-      if (failures > requests * TOLERATED) throw new Error(`${contestant.name} failed ${failures} of ${requests} requests`)
-      runs[index]?.push({ rate: requests / seconds, p50Ms, p99Ms, micros: ((familySeconds(contestant.pid) - before) * 1e6) / requests })
-    }
-  }
-  progressDone()
-  return contestants.map(({ name }, index) => {
-    const all = runs[index] ?? []
-    return {
-      algorithm,
-      name,
-      requestsPerSecond: all.map((run) => run.rate),
-      p50Ms: median(all.map((run) => run.p50Ms)),
-      p99Ms: median(all.map((run) => run.p99Ms)),
-      processorMicros: median(all.map((run) => run.micros)),
-    }
-  })
 }
 
 /** Who lets a forged token in would make the comparison void; the limit lets everything in. */

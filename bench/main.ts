@@ -4,9 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import type { CallPlan } from './call.ts'
 import { measureCall } from './call.ts'
-import type { ForwardAuthPlan } from './forward_auth.ts'
 import { measureForwardAuth } from './forward_auth.ts'
-import type { GatewayPlan } from './gateway.ts'
 import { measureGateway } from './gateway.ts'
 import type { GuardPlanPlan } from './guard_plan.ts'
 import { measureGuardPlan } from './guard_plan.ts'
@@ -15,6 +13,7 @@ import { measureIssuance } from './issuance.ts'
 import type { LedgerPlan } from './ledger/plan.ts'
 import { measureLedger } from './ledger.ts'
 import { findLoader } from './load/loader.ts'
+import type { TurnsPlan } from './load/turns.ts'
 import type { BenchOptions, Section } from './options.ts'
 import { readOptions, USAGE } from './options.ts'
 import type { Target } from './report.ts'
@@ -34,8 +33,8 @@ interface Plan {
   readonly startup: StartupPlan
   readonly ledger: LedgerPlan
   readonly guardPlan: GuardPlanPlan
-  readonly gateway: GatewayPlan
-  readonly forwardAuth: ForwardAuthPlan
+  readonly gateway: TurnsPlan
+  readonly forwardAuth: TurnsPlan
   readonly call: CallPlan
   readonly scale: ScalePlan
   readonly workers: WorkersPlan
