@@ -7,38 +7,14 @@ import test from 'node:test'
 import { command as audit } from '../../src/cli/audit.ts'
 import { command as backup } from '../../src/cli/backup.ts'
 import type { Command } from '../../src/cli/command.ts'
-import { UsageError } from '../../src/cli/command.ts'
 import { command as exportCommand } from '../../src/cli/export.ts'
 import { command as importCommand } from '../../src/cli/import.ts'
 import { command as restore } from '../../src/cli/restore.ts'
 import { DUMP_TABLES } from '../../src/store/dump_tables.ts'
 import { noPostgres, startPostgres } from '../postgres/server.ts'
+import { backUp, run, succeeding } from './backed_up.ts'
 import type { Used } from './used.ts'
 import { ask, BUDGET, CREDENTIALS, call, folder, start, use } from './used.ts'
-
-interface Ended {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-async function run(command: Command, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
-  let out = ''
-  let err = ''
-  try {
-    const code = await command.run(args, { env, out: (text) => (out += text), err: (text) => (err += text) })
-    return { code, out, err }
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    return { code: 2, out, err: `${err}${error.message}` }
-  }
-}
-
-async function succeeding(command: Command, ...args: string[]): Promise<string> {
-  const { code, out, err } = await run(command, args)
-  assert.equal(code, 0, err)
-  return out
-}
 
 /** Table by table: rows and digest, as the report has them. */
 function tablesIn(report: string): Record<string, string> {
@@ -59,13 +35,7 @@ async function copiesIn(where: readonly string[]): Promise<Record<string, unknow
   return rows.filter(({ event }) => String(event).startsWith('state.'))
 }
 
-const place = folder()
-const data = join(place, 'data')
-const used = await use(data)
-const key = join(place, 'key')
-const file = join(place, 'backup')
-await succeeding(backup, '--new-key', key)
-const written = await succeeding(backup, '--data', data, '--out', file, '--key-file', key)
+const { place, data, used, key, file, written } = await backUp()
 
 /** That a server on a copy goes on where the other one was. */
 async function assertGoesOn(where: { data: string } | { database: string }, refreshLives = true): Promise<void> {

@@ -3,22 +3,15 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import test from 'node:test'
-import { command as backup } from '../../src/cli/backup.ts'
 import { command as client } from '../../src/cli/client.ts'
-import type { Command } from '../../src/cli/command.ts'
 import { command as importCommand } from '../../src/cli/import.ts'
 import { command as restore } from '../../src/cli/restore.ts'
 import type { TestServer } from '../harness/server.ts'
 import { noPostgres, startPostgres } from '../postgres/server.ts'
-import { ask, CREDENTIALS, call, folder, start, use } from './used.ts'
+import { backUp, succeeding } from './backed_up.ts'
+import { ask, CREDENTIALS, call, folder, start } from './used.ts'
 
 type Where = Parameters<typeof start>[0]
-
-async function succeeding(command: Command, ...args: string[]): Promise<string> {
-  let out = ''
-  assert.equal(await command.run(args, { env: {}, out: (text) => (out += text), err: () => undefined }), 0)
-  return out
-}
 
 async function during<T>(where: Where, act: (server: TestServer) => Promise<T>): Promise<T> {
   const server = await start(where)
@@ -29,13 +22,7 @@ async function during<T>(where: Where, act: (server: TestServer) => Promise<T>):
   }
 }
 
-const place = folder()
-const data = join(place, 'data')
-const used = await use(data)
-const key = join(place, 'key')
-const file = join(place, 'backup')
-await succeeding(backup, '--new-key', key)
-await succeeding(backup, '--data', data, '--out', file, '--key-file', key)
+const { data, used, key, file } = await backUp()
 
 test('what ends after a restore ends with all that was issued in the time that is lost', async () => {
   const target = join(folder(), 'data')
