@@ -21,13 +21,15 @@ export function readPath(raw: string): CanonicalPath | PathProblem {
   const question = raw.indexOf('?')
   const path = question < 0 ? raw : raw.slice(0, question)
   const query = question < 0 ? '' : raw.slice(question)
-  const segments = plainSegments(path)
-  return segments === undefined ? readUnusual(path, query) : { path, segments, query }
+  return isPlain(path) ? { path, segments: path.slice(1).split('/'), query } : readUnusual(path, query)
 }
 
-/** True for most paths that `readPath` reads, at a fraction of its cost; false says nothing. */
-export function isPlainPath(raw: string): boolean {
-  return raw.length <= MAX_LENGTH && plainSegments(raw) !== undefined
+/** The path of a request target without its query, if it is like nearly every path and so reads as it stands; undefined says nothing. */
+export function plainPath(raw: string): string | undefined {
+  if (raw.length > MAX_LENGTH) return undefined
+  const question = raw.indexOf('?')
+  const path = question < 0 ? raw : raw.slice(0, question)
+  return isPlain(path) ? path : undefined
 }
 
 const MAX_LENGTH = 8192
@@ -47,23 +49,18 @@ const DOT = 0x2e
 const PLAIN = Array.from({ length: 128 }, (_, code) => /[A-Za-z0-9_.~-]/.test(String.fromCharCode(code)))
 
 /**
- * Of what nearly every path is: unreserved characters, no segment empty but the last or starting with a dot. In one pass and by code: a
- * regular expression and `split` take three times as long, and this is on the way of every request.
+ * What nearly every path is: unreserved characters, no segment empty but the last or starting with a dot. In one pass and by code: a
+ * regular expression takes three times as long, and this is on the way of every request.
  */
-function plainSegments(path: string): string[] | undefined {
-  if (path.charCodeAt(0) !== SLASH) return undefined
-  const segments: string[] = []
-  let start = 1
+function isPlain(path: string): boolean {
+  if (path.charCodeAt(0) !== SLASH) return false
+  let isStart = true
   for (let at = 1; at < path.length; at++) {
     const code = path.charCodeAt(at)
-    if (at === start && (code === SLASH || code === DOT)) return undefined
-    if (code === SLASH) {
-      segments.push(path.slice(start, at))
-      start = at + 1
-    } else if (PLAIN[code] !== true) return undefined
+    if (isStart ? code === SLASH || code === DOT || PLAIN[code] !== true : code !== SLASH && PLAIN[code] !== true) return false
+    isStart = code === SLASH
   }
-  segments.push(path.slice(start))
-  return segments
+  return true
 }
 
 const VISIBLE = /^[\x21-\x5b\x5d-\x7e]*$/

@@ -1,8 +1,8 @@
 // Which scopes a request needs, by method and path. Knows no tokens. One reading of the path (path.ts) decides;
 // the most specific pattern that fits it is the only one asked.
 import { isScopeToken } from '@countersign/protocol/oauth/scope'
-import type { CanonicalPath, PathProblem } from './path.ts'
-import { isPlainPath, readPath, withoutParameters } from './path.ts'
+import type { PathProblem } from './path.ts'
+import { plainPath, readPath, withoutParameters } from './path.ts'
 
 /** One rule, as the operator writes it. */
 export interface RouteRule {
@@ -64,17 +64,19 @@ export function compilePolicy({ routes, otherwise = 'authenticated' }: PolicyRul
 function policyOf(routes: readonly RouteRule[], unmatched: Route | RouteRefusal): Policy {
   const root = createNode()
   for (const rule of routes) insert(root, rule)
-  const matchPath = (method: string, { segments }: CanonicalPath): Route | RouteRefusal => {
-    const count = segments.at(-1) === '' ? segments.length - 1 : segments.length
-    const leaf = find(root, segments, 0, count)
+  const matchPath = (method: string, path: string): Route | RouteRefusal => {
+    const leaf = find(root, path, 1)
     if (leaf === undefined) return unmatched
-    for (const [at, literal] of leaf.literals) if (segments[at] !== literal) return NO_ROUTE
+    if (!spellsAlike(leaf, path)) return NO_ROUTE
     return leaf.byMethod.get(method) ?? (method === 'HEAD' ? leaf.byMethod.get('GET') : undefined) ?? leaf.anyMethod ?? leaf.refusal
   }
   return {
     match(method, rawPath) {
+      const plain = plainPath(rawPath)
+      if (plain !== undefined) return matchPath(method, plain)
       const path = readPath(rawPath)
-      return 'problem' in path ? ambiguous(path) : matchPath(method, path)
+      // A segment that hides a slash was refused: what joins them parts them again.
+      return 'problem' in path ? ambiguous(path) : matchPath(method, `/${path.segments.join('/')}`)
     },
   }
 }
@@ -104,7 +106,7 @@ const ambiguous = ({ problem }: PathProblem): RouteRefusal => ({ refused: 'ambig
 /** Without routes only whether the path can be read in one way matters, not into what. All guards without routes have these two in common. */
 const alike = (route: Route | RouteRefusal): Policy => ({
   match(_method, rawPath) {
-    if (isPlainPath(rawPath)) return route
+    if (plainPath(rawPath) !== undefined) return route
     const path = readPath(rawPath)
     return 'problem' in path ? ambiguous(path) : route
   },
@@ -113,13 +115,33 @@ const EVERYTHING = alike(AUTHENTICATED)
 const NOTHING = alike(NO_ROUTE)
 
 // Every node is visited at most once: the work is bounded by the operator's patterns, whatever the path.
-function find(node: Node, segments: readonly string[], at: number, count: number): Leaf | undefined {
-  if (at === count) return node.leaf ?? node.rest
-  const segment = segments[at] ?? ''
-  const literal = node.literals.size === 0 ? undefined : node.literals.get(folded(segment))
-  return (
-    (literal && find(literal, segments, at + 1, count)) ?? (node.parameter && find(node.parameter, segments, at + 1, count)) ?? node.rest
-  )
+// By places in the decoded text and not by a list of its segments: this is on the way of every request.
+function find(node: Node, path: string, start: number): Leaf | undefined {
+  if (start >= path.length) return node.leaf ?? node.rest
+  const end = endOfSegment(path, start)
+  const literal = node.literals.size === 0 ? undefined : literalChild(node, path.slice(start, end))
+  return (literal && find(literal, path, end + 1)) ?? (node.parameter && find(node.parameter, path, end + 1)) ?? node.rest
+}
+
+function literalChild({ literals }: Node, segment: string): Node | undefined {
+  // A text that is there as it stands is folded already.
+  return literals.get(segment) ?? literals.get(folded(segment))
+}
+
+/** Whether the literals that were found by their folded text are there letter by letter. */
+function spellsAlike({ literals }: Leaf, path: string): boolean {
+  let start = 1
+  let place = 0
+  for (const [at, literal] of literals) {
+    for (; place < at; place++) start = endOfSegment(path, start) + 1
+    if (endOfSegment(path, start) !== start + literal.length || !path.startsWith(literal, start)) return false
+  }
+  return true
+}
+
+function endOfSegment(path: string, start: number): number {
+  const slash = path.indexOf('/', start)
+  return slash < 0 ? path.length : slash
 }
 
 function folded(segment: string): string {

@@ -194,3 +194,42 @@ test('a rule that cannot be meant is refused when the guard is made', () => {
   ]
   for (const one of bad) assert.throws(() => compilePolicy({ routes: one }), TypeError, JSON.stringify(one))
 })
+
+test('of whatever patterns and paths the most specific pattern is found, as by trying them one by one', () => {
+  const segment = fc.constantFrom('a', 'B', 'ab', 'a b', ':x')
+  const pattern = fc.tuple(fc.array(segment, { maxLength: 3 }), fc.boolean())
+  const asked = fc.array(fc.constantFrom('a', 'A', 'b', 'B', 'ab', 'a b', 'a;v', 'c'), { maxLength: 4 })
+  fc.assert(
+    fc.property(fc.uniqueArray(pattern, { selector: shapeOf, maxLength: 6 }), asked, fc.boolean(), (patterns, parts, slash) => {
+      const rules = patterns.map(([segments, open]) =>
+        rule(
+          `/${segments
+            .map(encoded)
+            .concat(open ? ['*'] : [])
+            .join('/')}`,
+        ),
+      )
+      const path = `/${parts.map(encoded).join('/')}${slash && parts.length > 0 ? '/' : ''}`
+      assert.equal(decide({ routes: rules, otherwise: 'deny' }, 'GET', path), oneByOne(patterns, rules, parts), path)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+type Pattern = readonly [segments: readonly string[], open: boolean]
+
+const encoded = (segment: string): string => (segment === ':x' ? segment : encodeURIComponent(segment).replaceAll('%3B', ';'))
+const shapeOf = ([segments, open]: Pattern): string => `${segments.join('/').toLowerCase()} ${open}`
+const bare = (segment: string): string => segment.replace(/;.*/, '').toLowerCase()
+
+function oneByOne(patterns: readonly Pattern[], rules: readonly RouteRule[], parts: readonly string[]): string {
+  const fits = patterns.flatMap(([segments, open], index) => {
+    const fit = segments.every((one, at) => at < parts.length && (one === ':x' || one.toLowerCase() === bare(parts[at] ?? '')))
+    if (!fit || (open ? false : segments.length !== parts.length)) return []
+    // Literal, parameter, rest: the first difference from the left decides, and the end of the path counts as a literal.
+    const rank = [...segments.map((one) => (one === ':x' ? '1' : '0')), open ? '2' : '0'].join('')
+    return [{ rank, index, exact: segments.every((one, at) => one === ':x' || one === parts[at]) }]
+  })
+  const [best] = fits.toSorted((a, b) => (a.rank < b.rank ? -1 : 1))
+  return best?.exact ? (rules[best.index]?.path ?? '') : 'no_route'
+}
