@@ -17,11 +17,18 @@ export type KeyRefusal = 'key_damaged' | 'key_unknown' | 'key_expired'
 
 type Found = ApiKeyRecord | KeyRefusal
 
+export interface KeyFinder {
+  /** The hash of a key that somebody had once; undefined says nothing about any other. `key` may be any text. */
+  hashOf(key: string): string | undefined
+  /** @param known its hash, if that is known */
+  find(key: string, known?: string): Found | Promise<Found>
+}
+
 /**
  * Finds the record of a key that lives. Rejects or throws as the port does.
  * @param now epoch seconds, asked after the port has answered
  */
-export function createKeyFinder(keys: ApiKeys, now: () => number): (key: string) => Found | Promise<Found> {
+export function createKeyFinder(keys: ApiKeys, now: () => number): KeyFinder {
   // Keys that somebody had once, so that they are hashed once. Whether they still live the port says, each time.
   const hashes = createTokenCache<string>({ maxTokens: 10_000, maxBytes: 4 * 1024 * 1024 })
   const settle = (record: ApiKeyRecord | undefined, key: string, hash: string, fresh: boolean): Found => {
@@ -29,15 +36,17 @@ export function createKeyFinder(keys: ApiKeys, now: () => number): (key: string)
     if (fresh) hashes.set(key, hash, key.length + hash.length + 100)
     return record.expiresAt === null || now() < record.expiresAt ? record : 'key_expired'
   }
-  return (key) => {
-    const known = hashes.get(key)
-    // A typo in one of our own never reaches the store.
-    if (known === undefined && checkCredential(key) === 'damaged') return 'key_damaged'
-    const hash = known ?? hashApiKey(key)
-    const found = keys.find(hash)
-    return found instanceof Promise
-      ? found.then((record) => settle(record, key, hash, known === undefined))
-      : settle(found, key, hash, known === undefined)
+  return {
+    hashOf: (key) => hashes.get(key),
+    find(key, known = hashes.get(key)) {
+      // A typo in one of our own never reaches the store.
+      if (known === undefined && checkCredential(key) === 'damaged') return 'key_damaged'
+      const hash = known ?? hashApiKey(key)
+      const found = keys.find(hash)
+      return found instanceof Promise
+        ? found.then((record) => settle(record, key, hash, known === undefined))
+        : settle(found, key, hash, known === undefined)
+    },
   }
 }
 

@@ -55,7 +55,7 @@ export function createGuard(options: GuardOptions): Guard {
   checkOptions(options, presentation.apiKeyHeader)
   const policy = compilePolicy(options.policy ?? { routes: [] })
   const bearer = createBearer(bearerOptions(options, now))
-  const findKey = keyMode === 'off' ? undefined : options.apiKeys && createKeyFinder(options.apiKeys, now)
+  const keys = keyMode === 'off' ? undefined : options.apiKeys && createKeyFinder(options.apiKeys, now)
   const { realm, resourceMetadata } = options
   const deny = createDenier({ realm, resourceMetadata, apiKeyHeader: presentation.apiKeyHeader, dpop: presentation.dpop })
   const dpop = createDpop({ baseUrls, now, replays: options.replays ?? createReplayMemory({ maxProofs: MAX_PROOFS, now }) })
@@ -97,29 +97,33 @@ export function createGuard(options: GuardOptions): Guard {
     return withScope(asked, token, route, keyedAllow(token, key.id))
   }
 
-  const withToken = (asked: Asked, token: VerifiedToken, route: Route, apiKey: string | undefined): Verdict | Promise<Verdict> => {
-    if (apiKey === undefined || findKey === undefined) return withScope(asked, token, route, token.allow)
-    return andThen(findKey(apiKey), (key) => withKey(asked, token, route, key))
+  const withToken = (asked: Asked, token: VerifiedToken, route: Route, { apiKey, keyHash }: Known): Verdict | Promise<Verdict> => {
+    if (apiKey === undefined || keys === undefined) return withScope(asked, token, route, token.allow)
+    const found = keys.find(apiKey, keyHash)
+    return found instanceof Promise ? found.then((key) => withKey(asked, token, route, key)) : withKey(asked, token, route, found)
   }
 
   // The token is judged before the key: only who holds a valid token may learn whether a key exists.
-  const withVerified = (asked: Asked, token: VerifiedToken | TokenRefusal, route: Route, shown: Shown): Verdict | Promise<Verdict> => {
+  const withVerified = (asked: Asked, token: VerifiedToken | TokenRefusal, route: Route, shown: Known): Verdict | Promise<Verdict> => {
     const { scheme, request } = asked
     if ('code' in token) return deny(token.code, partsOf(token, scheme))
     asked.clientId = token.clientId
-    if (scheme === 'bearer') return token.binding === null ? withToken(asked, token, route, shown.apiKey) : fixed('bound')
+    if (scheme === 'bearer') return token.binding === null ? withToken(asked, token, route, shown) : fixed('bound')
     return andThen(dpop.check(request, shown.token ?? '', token), (refused) =>
-      refused === undefined ? withToken(asked, token, route, shown.apiKey) : deny(refused.code, partsOf(refused, 'dpop')),
+      refused === undefined ? withToken(asked, token, route, shown) : deny(refused.code, partsOf(refused, 'dpop')),
     )
   }
 
+  /** What was verified before is not read by the rules once more. */
   const readCredentials = (headers: IncomingFields): Known => {
-    const candidate = presentation.candidate(headers)
-    const known = candidate === undefined ? undefined : bearer.cached(candidate)
+    const token = presentation.candidate(headers)
+    const known = token === undefined ? undefined : bearer.cached(token)
     if (known === undefined) return presentation.read(headers)
-    if (keyMode === 'off') return { token: candidate, apiKey: undefined, problem: undefined, dpop: false, known }
-    const { apiKey, problem } = presentation.readApiKey(headers)
-    return { token: candidate, apiKey, problem, dpop: false, known }
+    const key = keys === undefined ? undefined : presentation.keyCandidate(headers)
+    const keyHash = key === undefined ? undefined : keys?.hashOf(key)
+    if (keyHash !== undefined) return { token, apiKey: key, keyHash, problem: undefined, dpop: false, known }
+    const { apiKey, problem } = keyMode === 'off' ? NO_KEY : presentation.readApiKey(headers)
+    return { token, apiKey, keyHash, problem, dpop: false, known }
   }
 
   const judge = (asked: Asked): Verdict | Promise<Verdict> => {
@@ -176,7 +180,11 @@ interface Asked {
 interface Known extends Shown {
   /** Verified before; never by the scheme DPoP, whose every use wants a new proof. */
   readonly known?: VerifiedToken
+  /** Of a key that somebody had once. */
+  readonly keyHash?: string | undefined
 }
+
+const NO_KEY = Object.freeze({ apiKey: undefined, problem: undefined })
 
 const MAX_PROOFS = 500_000
 

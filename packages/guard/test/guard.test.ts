@@ -90,6 +90,29 @@ test('an optional API key is judged when it comes, and the token alone passes wi
   assert.equal(verdict.allow && verdict.principal.apiKeyId, undefined, 'where keys are off none is looked at')
 })
 
+test('a key that was found before is read no other way than the first time, and is asked after each time', () => {
+  let lives = true
+  const record = { id: 'key-1', clientId: 'client-1', expiresAt: null }
+  const guard = guardWith({ apiKey: 'required', apiKeys: { find: () => (lives ? record : undefined) } })
+  const token = mint()
+  const codeOf = (key: string | string[] | undefined): string => {
+    const verdict = atOnce(guard.check(get({ ...bearer(token), 'x-api-key': key })))
+    return verdict.allow ? 'allowed' : verdict.code
+  }
+  for (const _ of ['fresh', 'remembered']) {
+    assert.deepEqual(['right', ' right\t', ['right'], ['right', 'right'], 'right, right', undefined].map(codeOf), [
+      'allowed',
+      'allowed',
+      'allowed',
+      'invalid_request',
+      'invalid_request',
+      'missing_api_key',
+    ])
+  }
+  lives = false
+  assert.equal(codeOf('right'), 'invalid_api_key')
+})
+
 test('the key a token came with before is not taken for the one it comes with now', () => {
   const guard = guardWith({ apiKey: 'optional', apiKeys: { find: (hash) => ({ id: hash, clientId: 'client-1', expiresAt: null }) } })
   const token = mint()
