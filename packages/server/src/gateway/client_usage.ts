@@ -1,6 +1,7 @@
 // One client's requests against its plan: the windows it is in, the charges of one request, and what the caller is told of both in the
 // RateLimit fields and in refusals. Decides nothing.
 import { endRateLimit, startRateLimit, writeRateLimitPolicy } from '@countersign/protocol/oauth/rate_limit'
+import type { Drawing } from '@countersign/protocol/oauth/sliding_rate'
 import type { RequestVolume } from '../issue/request_volumes.ts'
 import { requestVolumes, windowNames } from '../issue/request_volumes.ts'
 import type { Charge } from '../model/ledger.ts'
@@ -27,14 +28,22 @@ export interface ClientUsage extends Account {
   endsAt: number
   /** `RateLimit-Policy`. */
   policy: string
-  /** `RateLimit` in parts, since only numbers change: what stands before that of each rate and of each volume. */
-  rateStarts: readonly string[]
-  volumeStarts: readonly string[]
-  /** What stands behind that of each volume in one second. */
-  volumeEnds: { readonly now: number; readonly texts: readonly string[] } | undefined
+  /** `RateLimit` in parts, since mostly only numbers change: what stands before that of each rate, and then of each volume. */
+  starts: readonly string[]
+  /** The same with what stands behind the number before it, and last what stands behind the last. */
+  between: Between | undefined
   /** Of its last request: most often the next one has the same. */
   key: UsageKey | undefined
   charged: { readonly units: number; readonly now: number; readonly charges: readonly Charge[] } | undefined
+}
+
+/** All of `RateLimit` but what is left of each, as long as everything is back after the same seconds. */
+interface Between {
+  /** Epoch seconds: the ends of the volumes are told from there. */
+  readonly now: number
+  /** Seconds, of each rate. */
+  readonly resets: readonly number[]
+  readonly texts: readonly string[]
 }
 
 export function createClientUsage(name: string): ClientUsage {
@@ -52,9 +61,8 @@ export function createClientUsage(name: string): ClientUsage {
     startsAt: 0,
     endsAt: 0,
     policy: '',
-    rateStarts: [],
-    volumeStarts: [],
-    volumeEnds: undefined,
+    starts: [],
+    between: undefined,
     key: undefined,
     charged: undefined,
   }
@@ -77,13 +85,8 @@ export function bringUpToDate(usage: ClientUsage, plan: RequestPlan, nowMs: numb
     ...plan.rates.map(({ limit, seconds }, index) => ({ name: rateNames[index] ?? '', quota: limit, window: seconds })),
     ...usage.volumes.map(({ name, quota, span }) => ({ name, quota: quota.limit, window: span.end - span.start })),
   ])
-  usage.rateStarts = startsOf(rateNames)
-  usage.volumeStarts = startsOf(usage.volumes.map(({ name }) => name))
-  usage.volumeEnds = undefined
-}
-
-function startsOf(names: readonly string[]): readonly string[] {
-  return names.map((name, index) => (index === 0 ? startRateLimit(name) : `, ${startRateLimit(name)}`))
+  usage.starts = [...rateNames, ...usage.volumes.map(({ name }) => name)].map(startRateLimit)
+  usage.between = undefined
 }
 
 /** What a request is counted under: the same object as for the last one, where it is the same. */
@@ -115,31 +118,49 @@ export function rateLimitFields(
   used: readonly number[] | undefined,
   now: number,
 ): Readonly<Record<string, string>> {
-  const { policy, rateStarts } = usage
+  const { policy, volumes } = usage
   if (policy === '') return NO_FIELDS
-  // Indexed loops, and growing texts of parts that are there already: this is on the way of every request.
-  let rates = ''
-  for (let index = 0; index < drawings.length; index++) {
-    const drawing = drawings[index]
-    if (drawing)
-      rates += `${rateStarts[index] ?? ''}${Math.floor(drawing.leftTenths / 10)}${endRateLimit(Math.ceil(drawing.resetMs / 1000))}`
+  // The plan has changed meanwhile, and these are numbers of the one before.
+  if (drawings.length + volumes.length !== usage.starts.length) return { 'ratelimit-policy': policy }
+  const texts = textsBetween(usage, drawings, now)
+  // Indexed loops, and a growing text of parts that are there already: this is on the way of every request.
+  let text = ''
+  for (let index = 0; index < drawings.length; index++) text += (texts[index] ?? '') + Math.floor((drawings[index]?.leftTenths ?? 0) / 10)
+  if (used === undefined) {
+    const last = drawings.at(-1)
+    return last ? { 'ratelimit-policy': policy, ratelimit: text + endRateLimit(secondsOf(last)) } : { 'ratelimit-policy': policy }
   }
-  const volumes = used === undefined ? '' : volumesLeft(usage, used, now)
-  if (rates === '' && volumes === '') return { 'ratelimit-policy': policy }
-  return { 'ratelimit-policy': policy, ratelimit: rates === '' || volumes === '' ? rates + volumes : `${rates}, ${volumes}` }
+  for (let index = 0; index < volumes.length; index++) {
+    const left = Math.max(0, (volumes[index]?.quota.limit ?? 0) - (used[index] ?? 0))
+    text += (texts[drawings.length + index] ?? '') + left
+  }
+  return { 'ratelimit-policy': policy, ratelimit: text + (texts.at(-1) ?? '') }
 }
 
-function volumesLeft(usage: ClientUsage, used: readonly number[], now: number): string {
-  const { volumes, volumeStarts } = usage
-  if (usage.volumeEnds?.now !== now) usage.volumeEnds = { now, texts: volumes.map(({ span }) => endRateLimit(span.end - now)) }
-  const { texts } = usage.volumeEnds
-  let left = ''
-  for (let index = 0; index < volumes.length; index++) {
-    const limit = volumes[index]?.quota.limit ?? 0
-    left += (volumeStarts[index] ?? '') + Math.max(0, limit - (used[index] ?? 0)) + (texts[index] ?? '')
-  }
-  return left
+/** The same texts while they say the same: for most requests of one second. */
+function textsBetween(usage: ClientUsage, drawings: readonly Drawing[], now: number): readonly string[] {
+  const known = usage.between
+  if (known?.now === now && saysTheSame(known.resets, drawings)) return known.texts
+  const resets = drawings.map(secondsOf)
+  const ends = [...resets, ...usage.volumes.map(({ span }) => span.end - now)].map(endRateLimit)
+  const texts = [...usage.starts, ''].map((start, index) => {
+    const end = ends[index - 1]
+    if (end === undefined) return start
+    return start === '' ? end : `${end}, ${start}`
+  })
+  usage.between = { now, resets, texts }
+  return texts
 }
+
+function saysTheSame(resets: readonly number[], drawings: readonly Drawing[]): boolean {
+  for (let index = 0; index < drawings.length; index++) {
+    const drawing = drawings[index]
+    if (drawing && resets[index] !== secondsOf(drawing)) return false
+  }
+  return true
+}
+
+const secondsOf = ({ resetMs }: Drawing): number => Math.ceil(resetMs / 1000)
 
 /** One sentence. @param retryAfter seconds */
 export function rateExceeded({ limit, seconds, burst }: Rate, cost: number, retryAfter: number): string {
