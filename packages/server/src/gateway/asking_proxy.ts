@@ -1,9 +1,9 @@
 // Which proxies may ask about requests, and whom they say a request is from. Answers nothing. RFC 9700 section 4.13.
 import { timingSafeEqual } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import type { Api } from '../model/api.ts'
 import { secretHash } from '../model/secret_hash.ts'
+import type { Incoming } from './messages.ts'
 
 /** Where a proxy shows the secret it has of the configuration. */
 export const PROXY_SECRET_HEADER = 'x-countersign-proxy-secret'
@@ -12,7 +12,7 @@ export const PROXY_SECRET_HEADER = 'x-countersign-proxy-secret'
  * Whoever may ask is believed about the request and its caller: a stranger's word on them is how others fell. With a secret the secret
  * alone counts, since on a shared machine, and behind a proxy on it, everybody has a trusted address.
  */
-export function createTrust(isProxy: (address: string) => boolean): (api: Api, request: IncomingMessage) => boolean {
+export function createTrust(isProxy: (address: string) => boolean): (api: Api, request: Incoming) => boolean {
   // A proxy keeps its connections: the address is looked up once for each.
   const known = new WeakMap<object, boolean>()
   return ({ forwardAuth }, { headers, socket }) => {

@@ -1,15 +1,19 @@
 // A request body of unknown length on its way, broken off at the byte that is one too many. One whose length is announced needs none of this.
 import type { IncomingMessage } from 'node:http'
-import type { Readable, TransformCallback } from 'node:stream'
-import { Transform } from 'node:stream'
+import type { TransformCallback } from 'node:stream'
+import { Readable, Transform } from 'node:stream'
 import { hasBody } from './errors.ts'
+import type { Incoming } from './messages.ts'
+import { uploadOf } from './messages.ts'
 
 export class BodyTooLarge extends Error {}
 
 /** What is passed on of a request. Node holds it to the length that was announced, which the gateway has looked at. */
-export function bodyOf(request: IncomingMessage, most: number | null): Readable | undefined {
+export function bodyOf(request: Incoming, most: number | null): Readable | undefined {
   if (!hasBody(request.headers)) return undefined
-  return most === null || request.headers['content-length'] !== undefined ? request : limitBody(request, most)
+  const upload = uploadOf(request)
+  if (!upload) return Readable.from([request.body], { objectMode: false })
+  return most === null || request.headers['content-length'] !== undefined ? upload : limitBody(upload, most)
 }
 
 /** @param most bytes */

@@ -1,6 +1,8 @@
 // What the gateway itself refuses with, beside the guard's codes: one table, one body (RFC 9457).
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { PROBLEM_TYPE } from '@countersign/guard/verdict'
+import type { Incoming, Outgoing } from './messages.ts'
+import { uploadOf } from './messages.ts'
 
 export const GATEWAY_ERRORS = Object.freeze({
   repeated_host: { status: 400, title: 'Host repeated', detail: 'The header field Host is given more than once.' },
@@ -22,7 +24,7 @@ const FIELDS: Readonly<Partial<Record<GatewayErrorCode, Readonly<Record<string, 
 })
 
 /** @param headers of an admitted request's answer: what the guard adds to it. */
-export function answerGatewayError(response: ServerResponse, code: GatewayErrorCode, headers?: Readonly<Record<string, string>>): void {
+export function answerGatewayError(response: Outgoing, code: GatewayErrorCode, headers?: Readonly<Record<string, string>>): void {
   const body = JSON.stringify({ type: `urn:countersign:error:${code}`, ...GATEWAY_ERRORS[code], code })
   response.writeHead(GATEWAY_ERRORS[code].status, {
     ...headers,
@@ -32,7 +34,8 @@ export function answerGatewayError(response: ServerResponse, code: GatewayErrorC
     'cache-control': 'no-store',
     'content-length': Buffer.byteLength(body),
   })
-  if (code === 'body_too_large' && response.req.headers.expect === undefined) endAfterUpload(response, body)
+  const upload = uploadOf(response.req)
+  if (upload && code === 'body_too_large' && upload.headers.expect === undefined) endAfterUpload(upload, response, body)
   else response.end(body)
 }
 
@@ -41,8 +44,7 @@ const LINGER_MS = 2_000
 const LINGER_BYTES = 1 << 20
 
 /** The answer is whole at once; the connection ends when the caller has read it, or has sent too much all the same. */
-function endAfterUpload(response: ServerResponse, body: string): void {
-  const { req: request } = response
+function endAfterUpload(upload: IncomingMessage, response: Outgoing, body: string): void {
   response.write(body)
   const end = (): void => {
     clearTimeout(enough)
@@ -50,18 +52,18 @@ function endAfterUpload(response: ServerResponse, body: string): void {
   }
   const enough = setTimeout(end, LINGER_MS)
   let read = 0
-  request.on('data', (chunk: Buffer) => {
+  upload.on('data', (chunk: Buffer) => {
     read += chunk.length
     if (read > LINGER_BYTES) end()
   })
-  request.once('close', end).once('error', end).resume()
-  if (request.complete) end()
+  upload.once('close', end).once('error', end).resume()
+  if (upload.complete) end()
 }
 
 const CLOSE = Object.freeze({ connection: 'close' } as const)
 
 /** The rest of a body that is refused, or whose upstream failed, is not read: the connection cannot go on behind it. */
-function isUnfinished({ complete, headers }: IncomingMessage): boolean {
+function isUnfinished({ complete, headers }: Incoming): boolean {
   return !complete && hasBody(headers)
 }
 

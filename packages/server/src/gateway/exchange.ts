@@ -1,6 +1,5 @@
 // One admitted request on its way to the upstream, again where it may be, and the answer back: streamed both ways, nothing kept.
 // A thing with a life: it ends once, when the answer has left or broken off. Owns no pool, no policy.
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { bodyOf } from './body_limit.ts'
@@ -8,6 +7,8 @@ import type { GatewayErrorCode } from './errors.ts'
 import { answerGatewayError } from './errors.ts'
 import { codeOf, isConnectionFailure, isHarmless } from './failure.ts'
 import { answerFields, valuesOf } from './fields.ts'
+import type { Incoming, Outgoing } from './messages.ts'
+import { uploadOf } from './messages.ts'
 import type { Upgrade } from './tunnel.ts'
 import { answerSwitch, openTunnel } from './tunnel.ts'
 import type { AnswerHead } from './upstream/answer_head.ts'
@@ -15,8 +16,8 @@ import type { Ask, AskListener, Line } from './upstream/ask.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
 export interface Order {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly request: Incoming
+  readonly response: Outgoing
   readonly upgrade: Upgrade | undefined
   /** Added to the answer. */
   readonly answerHeaders: Readonly<Record<string, string>>
@@ -172,7 +173,8 @@ export class Exchange implements Ask, AskListener {
       socket.destroy()
       return this.fail('upstream_unreachable')
     }
-    response.off('close', this.#end).detachSocket(upgrade.socket)
+    response.off('close', this.#end)
+    upgrade.detach()
     this.#over = true
     answerSwitch(upgrade.socket, { ...answerFields(fields, 101), ...answerHeaders, connection: 'Upgrade', upgrade: protocol })
     openTunnel({ caller: upgrade.socket, head: upgrade.head, upstream: socket }, timeoutMs, (bytesIn, bytesOut) =>
@@ -237,7 +239,7 @@ export class Exchange implements Ask, AskListener {
     // Whatever of the exchange is left has nobody to go to.
     if (this.#line) this.#dropLine()
     else this.#upstream?.forget(this)
-    if (this.#body !== this.#order.request) this.#body?.destroy()
+    if (this.#body !== uploadOf(this.#order.request)) this.#body?.destroy()
     this.#settled(response.headersSent ? response.statusCode : 0, this.#bytesIn, this.#bytesOut)
   }
 }

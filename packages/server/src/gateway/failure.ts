@@ -1,8 +1,8 @@
 // What went wrong between here and the upstream, by the connection's and the system's words for it: what the caller is told, and whether to try again.
-import type { IncomingMessage } from 'node:http'
 import { BodyTooLarge } from './body_limit.ts'
 import type { GatewayErrorCode } from './errors.ts'
 import { hasBody } from './errors.ts'
+import type { Incoming } from './messages.ts'
 
 const TOO_LATE = new Set(['UPSTREAM_TIMEOUT', 'ETIMEDOUT'])
 const NO_CONNECTION = new Set([
@@ -26,7 +26,7 @@ export function isConnectionFailure(error: Error): boolean {
 }
 
 /** Asked twice, it does what it does asked once; and its body, which is read once, is none. RFC 9110 section 9.2.2. */
-export function isHarmless({ method, headers }: IncomingMessage): boolean {
+export function isHarmless({ method, headers }: Incoming): boolean {
   return HARMLESS.has(method ?? '') && !hasBody(headers)
 }
 

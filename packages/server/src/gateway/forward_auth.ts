@@ -1,6 +1,5 @@
 // Forward-auth: a proxy asks about each request and passes it on itself. The same guard judges as in the gateway; only the last step
 // differs. Below `/realms/`, where no API's prefix may lie and only exact paths are the issuer's. RFC 9700 section 4.13.
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { IDENTITY_HEADERS, identityHeaders, isIdentityHeader } from '@countersign/guard/identity'
 import type { Allow, Deny, Principal, Verdict } from '@countersign/guard/verdict'
 import { PROBLEM_TYPE, problemBody } from '@countersign/guard/verdict'
@@ -8,6 +7,7 @@ import type { Api } from '../model/api.ts'
 import { createCallerAddress, createTrust, PROXY_SECRET_HEADER } from './asking_proxy.ts'
 import { ASSERTION_HEADER, identityFields } from './assertion.ts'
 import type { GuardedApi } from './gateway.ts'
+import type { Incoming, Outgoing } from './messages.ts'
 import type { ProxyProfile } from './proxy_profile.ts'
 import { PROXY_PROFILES } from './proxy_profile.ts'
 
@@ -16,14 +16,14 @@ export interface ForwardAuthOptions {
   /** Whether a proxy of the operator's has that address: only such a one may ask without a secret. */
   readonly isProxy: (address: string) => boolean
   /** Told of every verdict: `allowed`, the guard's code, or one of FORWARD_AUTH_ERRORS. */
-  readonly onVerdict: (api: Api, code: string, response: ServerResponse, milliseconds?: number, verdict?: Verdict) => void
+  readonly onVerdict: (api: Api, code: string, response: Outgoing, milliseconds?: number, verdict?: Verdict) => void
   /** Told why a caller that may pass cannot be named to the upstream; the proxy gets 503. */
-  readonly onMalfunction: (api: Api, error: unknown, response: ServerResponse) => void
+  readonly onMalfunction: (api: Api, error: unknown, response: Outgoing) => void
 }
 
 export interface ForwardAuth {
   /** Answers a proxy's question; false: it is none, or not from one that may ask, and the request is whatever else it may be. */
-  readonly take: (request: IncomingMessage, response: ServerResponse) => boolean
+  readonly take: (request: Incoming, response: Outgoing) => boolean
 }
 
 /** What is refused here before the guard is asked. */
@@ -72,12 +72,12 @@ export function createForwardAuth(options: ForwardAuthOptions): ForwardAuth {
 interface Asking {
   readonly guarded: GuardedApi
   readonly profile: ProxyProfile
-  readonly response: ServerResponse
+  readonly response: Outgoing
   readonly options: ForwardAuthOptions
   readonly callerAddress: ReturnType<typeof createCallerAddress>
 }
 
-function judge(asking: Asking, request: IncomingMessage, rest: string): void {
+function judge(asking: Asking, request: Incoming, rest: string): void {
   const { guarded, profile } = asking
   const question = profile.read(request, rest)
   if (question === undefined) return refuse(asking, 'unreadable_question')
@@ -176,7 +176,7 @@ function identityOf(guarded: GuardedApi, principal: Principal): readonly string[
   return fields
 }
 
-function allow({ headers, done }: Allow, identity: readonly string[], response: ServerResponse): void {
+function allow({ headers, done }: Allow, identity: readonly string[], response: Outgoing): void {
   const fields = ['cache-control', 'no-store', 'content-length', '0', ...identity]
   for (const [name, value] of Object.entries(headers)) fields.push(name, value)
   response.writeHead(200, fields).end()
@@ -194,7 +194,7 @@ function problemOf(code: ForwardAuthErrorCode): Refusal {
   return { status, headers: { 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store', ...soon }, body }
 }
 
-function refuseAs({ passesEveryStatus }: ProxyProfile, response: ServerResponse, { status, headers, body }: Refusal): void {
+function refuseAs({ passesEveryStatus }: ProxyProfile, response: Outgoing, { status, headers, body }: Refusal): void {
   if (passesEveryStatus) return void response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
   const carried = { 'x-guard-status': String(status), 'x-guard-problem': inOneLine(body), 'content-length': 0 }
   response.writeHead(status === 401 ? 401 : 403, { ...headers, ...carried }).end()

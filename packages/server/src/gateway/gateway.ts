@@ -1,5 +1,4 @@
 // The gateway: from a request's host and path to a guarded API, through the guard, to the upstream.
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Guard } from '@countersign/guard'
 import { readPath } from '@countersign/guard/path'
 import type { Allow, Deny, Verdict } from '@countersign/guard/verdict'
@@ -15,6 +14,7 @@ import type { Caller } from './forwarded.ts'
 import { addForwarded } from './forwarded.ts'
 import type { Health } from './health.ts'
 import { watchHealth } from './health.ts'
+import type { Incoming, Outgoing } from './messages.ts'
 import type { Upgrade } from './tunnel.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
@@ -28,28 +28,28 @@ export interface GuardedApi {
 export interface GatewayOptions {
   readonly apis: readonly GuardedApi[]
   /** Who sent a request, as far as the proxies in front are to be believed. */
-  readonly callerOf: (request: IncomingMessage) => Caller
+  readonly callerOf: (request: Incoming) => Caller
   /** Monotonic, in milliseconds. */
   readonly nowMs: () => number
   /** How often an upstream that says how it is doing is asked; default 5 s. */
   readonly healthEveryMs?: number
   /** Told of every verdict: `allowed`, the guard's code, or the gateway's own; and how long the guard took, where it was asked. */
-  readonly onVerdict: (api: Api, code: string, response: ServerResponse, milliseconds?: number, verdict?: Verdict) => void
+  readonly onVerdict: (api: Api, code: string, response: Outgoing, milliseconds?: number, verdict?: Verdict) => void
   /** Told how long it took from there to the end of the upstream's answer; status 0: none was begun. */
   readonly onUpstream?: (api: Api, status: number, milliseconds: number) => void
   /** What a request is called in `x-request-id`: the upstream is told. '': it has no name. */
-  readonly requestIdOf?: (response: ServerResponse) => string
+  readonly requestIdOf?: (response: Outgoing) => string
   /** Writes into the upstream's fields which trace the request belongs to; what it returns is told of the end. */
-  readonly trace?: ((api: Api, fields: string[], response: ServerResponse) => ((status: number) => void) | undefined) | undefined
+  readonly trace?: ((api: Api, fields: string[], response: Outgoing) => ((status: number) => void) | undefined) | undefined
   /** Told of a malfunction of the gateway itself; the caller gets 502. */
-  readonly onMalfunction: (api: Api, error: unknown, response: ServerResponse) => void
+  readonly onMalfunction: (api: Api, error: unknown, response: Outgoing) => void
 }
 
 export interface Gateway {
   /** The API that a request is for. @param host lower case, without port. @param path without query. */
   find(host: string, path: string): Route | undefined
   /** @param upgrade where the caller asks for another protocol; the response is then one on that connection */
-  handle(route: Route, request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): void
+  handle(route: Route, request: Incoming, response: Outgoing, upgrade?: Upgrade): void
   close(): Promise<void>
 }
 
@@ -64,7 +64,7 @@ interface Target {
   /** Opened at the first request: at once from then on. */
   readonly upstream: () => Upstream | Promise<Upstream>
   /** What is refused before the guard is asked, so that it is not charged. */
-  readonly refusal: (request: IncomingMessage) => GatewayErrorCode | undefined
+  readonly refusal: (request: Incoming) => GatewayErrorCode | undefined
   readonly close: () => Promise<void>
   readonly basePath: string
   readonly stripped: ReadonlySet<string>
@@ -75,8 +75,8 @@ interface Passage {
   readonly target: Target
   readonly url: string
   readonly caller: Caller
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly request: Incoming
+  readonly response: Outgoing
   readonly upgrade: Upgrade | undefined
   /** Monotonic, in milliseconds. */
   readonly askedAt: number
@@ -241,7 +241,7 @@ function fieldsOf({ target, caller, request }: Passage, identity: readonly strin
   return fields
 }
 
-function deny(verdict: Deny, response: ServerResponse): void {
+function deny(verdict: Deny, response: Outgoing): void {
   const body = problemBody(verdict)
   response.writeHead(verdict.status, { ...verdict.headers, 'content-length': Buffer.byteLength(body) }).end(body)
 }

@@ -1,6 +1,7 @@
 // How each proxy puts its question about a request, and which refusals it can pass on. One row a proxy; judges nothing.
 // What the proxies do was tried with nginx 1.22, Caddy 2.6 and HAProxy 2.6; Traefik and Envoy are as their manuals have it.
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Incoming } from './messages.ts'
 
 /** The request that the proxy has before it. */
 interface Question {
@@ -13,7 +14,7 @@ export interface ProxyProfile {
   /** The original request stands in the asking one itself, its path behind ours. */
   readonly appended: boolean
   /** @param rest what follows the endpoint's own path; @returns undefined where the proxy does not say what it asks about */
-  readonly read: (request: IncomingMessage, rest: string) => Question | undefined
+  readonly read: (request: Incoming, rest: string) => Question | undefined
   /**
    * Whether any status gets through the proxy with its headers and body. If not (nginx makes 500 of all but 401 and 403), every other
    * refusal is a 403 that carries the true one: `x-guard-status`, `x-guard-problem`.
@@ -31,15 +32,15 @@ export const PROXY_PROFILES: ReadonlyMap<string, ProxyProfile> = new Map([
 ])
 
 /** The headers that our own recipes set. */
-function readOriginal({ headers }: IncomingMessage): Question | undefined {
+function readOriginal({ headers }: Incoming): Question | undefined {
   return question(headers['x-original-method'], headers['x-original-uri'])
 }
 
-function readForwarded({ headers }: IncomingMessage): Question | undefined {
+function readForwarded({ headers }: Incoming): Question | undefined {
   return question(headers['x-forwarded-method'], headers['x-forwarded-uri'])
 }
 
-function readAppended({ method }: IncomingMessage, rest: string): Question | undefined {
+function readAppended({ method }: Incoming, rest: string): Question | undefined {
   return question(method, rest)
 }
 

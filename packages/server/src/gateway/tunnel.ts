@@ -9,6 +9,8 @@ export interface Upgrade {
   readonly socket: Socket
   /** What came behind the head of the request. */
   readonly head: Buffer
+  /** Takes the connection from the answer that was going to leave on it. */
+  readonly detach: () => void
 }
 
 export interface TunnelEnds {

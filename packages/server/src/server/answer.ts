@@ -2,31 +2,52 @@
 // and traces want to know of the request. Owns no decision.
 import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
 import { ServerResponse } from 'node:http'
+import type { Outgoing } from '../gateway/messages.ts'
 import type { RequestAccount } from '../issue/context.ts'
 
-const REQUEST_ID_HEADER = 'x-request-id'
+export const REQUEST_ID_HEADER = 'x-request-id'
 
 type Fields = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
-export class Answer extends ServerResponse implements RequestAccount {
+/** What is kept beside an answer, whoever writes it. */
+export interface Watched extends Outgoing, RequestAccount {
   /** '' until the listener has taken the request. */
-  requestId = ''
+  requestId: string
   /** Monotonic, in milliseconds. */
-  began = 0
+  began: number
   /** Bytes that the connection had written before. */
+  writtenBefore: number
+  realmId: string
+  /** `token`, `jwks`; '' for what is no endpoint. */
+  endpoint: string
+  apiId: string
+  /** As the operator wrote it; '' where none fitted or the request was not admitted. */
+  route: string
+  client: string
+  grant: string
+  /** `ok`, `allowed`, or the error's. */
+  code: string
+  step: ((name: string) => void) | undefined
+  /** Told of the status when the head is written. */
+  counted: ((status: number) => void) | undefined
+}
+
+export function isWatched(response: Outgoing): response is Watched {
+  return 'requestId' in response
+}
+
+export class Answer extends ServerResponse implements Watched {
+  requestId = ''
+  began = 0
   writtenBefore = 0
   realmId = ''
-  /** `token`, `jwks`; '' for what is no endpoint. */
   endpoint = ''
   apiId = ''
-  /** As the operator wrote it; '' where none fitted or the request was not admitted. */
   route = ''
   client = ''
   grant = ''
-  /** `ok`, `allowed`, or the error's. */
   code = ''
   step: ((name: string) => void) | undefined = undefined
-  /** Told of the status when the head is written. */
   counted: ((status: number) => void) | undefined = undefined
 
   /** Our own writers give fields here, never a reason phrase, and made for this answer alone: the id is written into them. */

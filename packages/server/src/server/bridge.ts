@@ -1,12 +1,12 @@
 // Between HTTP and the issuer: a request as plain data in, a response as plain data out. Everything hostile about HTTP ends here.
-import type { IncomingMessage } from 'node:http'
 import type { HeaderFields, WireResponse } from '@countersign/protocol/dialect/message'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import { MAX_BODY_BYTES } from '@countersign/protocol/oauth/parameters'
 import type { Caller } from '../gateway/forwarded.ts'
+import type { Incoming } from '../gateway/messages.ts'
 import type { EndpointRequest } from '../issue/context.ts'
 import type { StreamedResponse } from '../issue/streamed_response.ts'
-import type { Answer } from './answer.ts'
+import type { Watched } from './answer.ts'
 import { readBody } from './body.ts'
 import type { Mounted, MountTable } from './mount_table.ts'
 import type { Report } from './refusal.ts'
@@ -15,16 +15,16 @@ import { stream } from './stream.ts'
 import { hostOf, splitUrl } from './target.ts'
 
 /** Answers a request for a realm's endpoint, and every other with 404. */
-export type Bridge = (request: IncomingMessage, response: Answer) => void
+export type Bridge = (request: Incoming, response: Watched) => void
 
 export interface BridgeOptions {
   /** Asked at each request, so that realms can change. */
   readonly table: () => MountTable
   readonly report: Report
   /** Whom a request comes from, proxies seen through. */
-  readonly callerOf: (request: IncomingMessage) => Caller
+  readonly callerOf: (request: Incoming) => Caller
   /** Told when an endpoint's answer is about to leave. */
-  readonly answered?: ((response: Answer) => void) | undefined
+  readonly answered?: ((response: Watched) => void) | undefined
 }
 
 export function createBridge({ table, report, callerOf, answered }: BridgeOptions): Bridge {
@@ -52,16 +52,16 @@ export function createBridge({ table, report, callerOf, answered }: BridgeOption
 const NO_BODY = new Uint8Array()
 
 interface Received {
-  readonly request: IncomingMessage
-  readonly response: Answer
+  readonly request: Incoming
+  readonly response: Watched
   readonly path: string
   /** Whether the URL has one. */
   readonly query: boolean
   readonly body: Uint8Array
-  readonly callerOf: (request: IncomingMessage) => Caller
+  readonly callerOf: (request: Incoming) => Caller
 }
 
-function send(response: Answer, one: WireResponse | StreamedResponse, connection?: 'close'): void {
+function send(response: Watched, one: WireResponse | StreamedResponse, connection?: 'close'): void {
   if ('begin' in one) return stream(response, one)
   const { status, headers, body } = one
   const length = status === 204 ? {} : { 'content-length': Buffer.byteLength(body) }

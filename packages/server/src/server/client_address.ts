@@ -1,16 +1,16 @@
 // Whom a request comes from: the peer of its connection, or whom a trusted proxy there says it had it from. RFC 7239 section 5.2.
 // What stands left of the first address that is no trusted proxy's was written by strangers and means nothing.
-import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP, SocketAddress } from 'node:net'
 import type { Caller } from '../gateway/forwarded.ts'
+import type { Incoming } from '../gateway/messages.ts'
 
 export interface ClientAddress {
   /** Address and scheme of a request's sender. */
-  readonly callerOf: (request: IncomingMessage) => Caller
+  readonly callerOf: (request: Incoming) => Caller
   /** Whether an address is one of the trusted proxies'. */
   readonly isTrusted: (address: string) => boolean
   /** Whether a request comes from one of them directly. */
-  readonly isTrustedPeer: (request: IncomingMessage) => boolean
+  readonly isTrustedPeer: (request: Incoming) => boolean
 }
 
 /** @param trustedProxies addresses and CIDR blocks, as configuration has checked them */
@@ -45,7 +45,7 @@ function listOf(proxies: readonly string[]): BlockList {
 }
 
 /** What a proxy says in one header and not in the other was said by somebody else: then neither is believed. */
-function addressFrom({ headers }: IncomingMessage, peer: string, isTrusted: ClientAddress['isTrusted']): string {
+function addressFrom({ headers }: Incoming, peer: string, isTrusted: ClientAddress['isTrusted']): string {
   const { forwarded } = headers
   const listed = headers['x-forwarded-for']
   const older = listed === undefined ? undefined : walk(addressesOf(String(listed)), peer, isTrusted)
@@ -120,7 +120,7 @@ function unmapped(address: string): string {
 }
 
 /** One plain word, or none: several are of several hops, and not all of those need be ours. */
-function protoFrom({ headers }: IncomingMessage): Caller['proto'] | undefined {
+function protoFrom({ headers }: Incoming): Caller['proto'] | undefined {
   const said = String(headers['x-forwarded-proto'] ?? '').toLowerCase()
   return said === 'http' || said === 'https' ? said : undefined
 }

@@ -1,6 +1,6 @@
 // The composition root: from a configuration to a running server, and back to nothing. What lower rooms use of clock and randomness is
 // handed in here.
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server } from 'node:http'
 import { createTokenBudget } from '@countersign/guard/token_cache'
 import type { Progress } from '../config/config.ts'
 import { originOf } from '../config/url.ts'
@@ -8,6 +8,7 @@ import type { ForwardAuth } from '../gateway/forward_auth.ts'
 import { createForwardAuth } from '../gateway/forward_auth.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { createGateway } from '../gateway/gateway.ts'
+import type { Incoming, Outgoing } from '../gateway/messages.ts'
 import { createRefusalAudit } from '../gateway/refusal_audit.ts'
 import type { Upgrade } from '../gateway/tunnel.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
@@ -205,7 +206,7 @@ function createState(configuration: Configuration, issuance: Issuance, { watch, 
 }
 
 /** A realm's own endpoints win over an API at the same host or below a prefix of their paths: WebCommander has both. */
-function takeForGateway(state: State, request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): boolean {
+function takeForGateway(state: State, request: Incoming, response: Outgoing, upgrade?: Upgrade): boolean {
   if (state.forwardAuth.take(request, response)) return true
   const { path } = splitUrl(request.url ?? '/')
   const host = hostOf(request.headers.host)

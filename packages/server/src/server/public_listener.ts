@@ -1,12 +1,15 @@
 // The public listener: one node:http server whose requests go to the gateway or over the bridge to the issuer's endpoints.
-import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http'
-import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Caller } from '../gateway/forwarded.ts'
+import type { Incoming, Outgoing } from '../gateway/messages.ts'
 import type { Upgrade } from '../gateway/tunnel.ts'
 import { Answer } from './answer.ts'
 import { createBridge } from './bridge.ts'
 import type { MountTable } from './mount_table.ts'
+import { KEEP_ALIVE_MS } from './plain/answer.ts'
+import type { ListenerOptions } from './plain/server.ts'
+import { PlainServer } from './plain/server.ts'
 import type { Report } from './refusal.ts'
 import type { RequestWatch } from './request_watch.ts'
 import type { Pace } from './slow_bodies.ts'
@@ -17,8 +20,8 @@ export interface PublicListenerOptions {
   /** Asked at each request, so that realms can change. */
   readonly mountTable: () => MountTable
   /** Takes requests for guarded APIs; true if it took this one. */
-  readonly gateway: (request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade) => boolean
-  readonly callerOf: (request: IncomingMessage) => Caller
+  readonly gateway: (request: Incoming, response: Outgoing, upgrade?: Upgrade) => boolean
+  readonly callerOf: (request: Incoming) => Caller
   readonly report: Report
   /** Told of each request, first of all, and of each answer of an endpoint, last of all. */
   readonly watch?: Pick<RequestWatch, 'began' | 'answered'>
@@ -26,15 +29,14 @@ export interface PublicListenerOptions {
   readonly pace?: Pace
 }
 
-const LIMITS: ServerOptions<typeof IncomingMessage, typeof Answer> = {
+const LIMITS: ListenerOptions = {
   ServerResponse: Answer,
   // Bodies have a pace instead of a time (slow_bodies.ts): an upload to an API may be long.
   requestTimeout: 0,
   headersTimeout: 10_000,
   connectionsCheckingInterval: 5_000,
   maxHeaderSize: 32_768,
-  /** Longer than the proxies and pools in front keep their connections, so that they close them and not we. */
-  keepAliveTimeout: 75_000,
+  keepAliveTimeout: KEEP_ALIVE_MS,
   // Said aloud, since a flag of the process could say otherwise: a lenient parser is how requests are smuggled.
   insecureHTTPParser: false,
   shouldUpgradeCallback: (request) => protocolOf(request) !== undefined,
@@ -43,7 +45,10 @@ const LIMITS: ServerOptions<typeof IncomingMessage, typeof Answer> = {
 /** Not listening yet. */
 export function createPublicListener({ mountTable, gateway, callerOf, report, watch, pace }: PublicListenerOptions): Server {
   const bridge = createBridge({ table: mountTable, report, callerOf, answered: watch?.answered })
-  const server = createServer(LIMITS)
+  const server = new PlainServer(LIMITS, (request, answer) => {
+    watch?.began(request, answer)
+    if (!gateway(request, answer)) bridge(request, answer)
+  })
   const bodies = watchBodies(server, pace)
   const upgraded = new Set<Socket>()
   UPGRADED.set(server, upgraded)
@@ -73,7 +78,9 @@ export function createPublicListener({ mountTable, gateway, callerOf, report, wa
     watch?.began(request, response)
     settleTarget(request)
     const protocol = protocolOf(request)
-    if (!gateway(request, response, protocol === undefined ? undefined : { protocol, socket, head })) bridge(request, response)
+    const detach = (): void => response.detachSocket(socket)
+    const upgrade = protocol === undefined ? undefined : { protocol, socket, head, detach }
+    if (!gateway(request, response, upgrade)) bridge(request, response)
   })
   // Whoever asks this server to be a tunnel to elsewhere has mistaken it for another.
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
@@ -90,7 +97,7 @@ const CARRIES_REQUESTS = /^(?:h2c?|h3|tls|https?)(?:[/-]|$)/i
 const PROTOCOL = /^[!#$%&'*+.^_`|~0-9A-Za-z/-]{1,64}$/
 
 /** The one protocol that a request may be upgraded to; undefined: it is a request like any other. RFC 9110 section 7.8. */
-function protocolOf({ method, headers }: IncomingMessage): string | undefined {
+function protocolOf({ method, headers }: Incoming): string | undefined {
   const { upgrade, connection = '' } = headers
   if (upgrade === undefined || method !== 'GET' || !/(?:^|,)\s*upgrade\s*(?:,|$)/i.test(connection)) return undefined
   if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return undefined

@@ -1,6 +1,6 @@
 // One line for each request, where the operator wants it: who, what, how it went. Never a query, a body, a header of the caller's or a path
 // that he made up: what is written is configured, proven or ours.
-import type { Answer } from './answer.ts'
+import type { Watched } from './answer.ts'
 import type { LogSink } from './log_sink.ts'
 
 export interface RequestLine {
@@ -12,7 +12,7 @@ export interface RequestLine {
 }
 
 /** @param nowMs epoch milliseconds */
-export function createRequestLog(sink: LogSink, nowMs: () => number): (answer: Answer, line: RequestLine) => void {
+export function createRequestLog(sink: LogSink, nowMs: () => number): (answer: Watched, line: RequestLine) => void {
   return (answer, { endedAt, method, address, bytes }) => {
     const { requestId, realmId, endpoint, apiId, route, client, grant, code, statusCode, began, headersSent } = answer
     const line = {

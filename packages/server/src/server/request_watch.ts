@@ -1,22 +1,23 @@
 // What is seen of each request on the public listener: its id, its counters, its line in the log, its trace. Whoever decides tells it here;
 // nothing here decides. Without log and traces a request costs an id and a few additions.
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Verdict } from '@countersign/guard/verdict'
 import type { Caller } from '../gateway/forwarded.ts'
+import type { Incoming, Outgoing } from '../gateway/messages.ts'
 import type { Api } from '../model/api.ts'
-import { Answer } from './answer.ts'
+import type { Watched } from './answer.ts'
+import { isWatched } from './answer.ts'
 import type { RequestMetrics } from './metrics_requests.ts'
 import type { RequestLine } from './request_log.ts'
 import type { RequestSpan, Tracing } from './tracing.ts'
 
 export interface RequestWatchOptions {
   readonly metrics: RequestMetrics
-  readonly callerOf: (request: IncomingMessage) => Caller
+  readonly callerOf: (request: Incoming) => Caller
   /** Whether the connection of a request is a trusted proxy's: its word on the request's id is taken. */
-  readonly isFromProxy: (request: IncomingMessage) => boolean
+  readonly isFromProxy: (request: Incoming) => boolean
   /** Where every request leaves a line; undefined: none does. */
-  readonly log?: ((answer: Answer, line: RequestLine) => void) | undefined
+  readonly log?: ((answer: Watched, line: RequestLine) => void) | undefined
   readonly tracing?: Tracing | undefined
   /** Whether anybody's `traceparent` is taken, and not the trusted proxies' alone. */
   readonly tracesJoinAnybody?: boolean
@@ -24,14 +25,14 @@ export interface RequestWatchOptions {
 
 export interface RequestWatch {
   /** A request has come: before anything else is done with it. */
-  readonly began: (request: IncomingMessage, answer: Answer) => void
+  readonly began: (request: Incoming, answer: Watched) => void
   /** An endpoint's answer is about to leave. */
-  readonly answered: (answer: Answer) => void
+  readonly answered: (answer: Watched) => void
   /** @param milliseconds that the guard took; undefined where it was not asked */
-  readonly verdict: (api: Api, code: string, response: ServerResponse, milliseconds?: number, verdict?: Verdict) => void
+  readonly verdict: (api: Api, code: string, response: Outgoing, milliseconds?: number, verdict?: Verdict) => void
   readonly upstream: (api: Api, status: number, milliseconds: number) => void
   /** Undefined without traces. */
-  readonly trace: ((api: Api, fields: string[], response: ServerResponse) => ((status: number) => void) | undefined) | undefined
+  readonly trace: ((api: Api, fields: string[], response: Outgoing) => ((status: number) => void) | undefined) | undefined
 }
 
 /** What a proxy may call a request: nothing that could mean something in a log, a shell or a page. */
@@ -40,10 +41,10 @@ const SAFE_ID = /^[A-Za-z0-9._:@+/=-]{1,128}$/
 export function createRequestWatch({ metrics, callerOf, isFromProxy, log, tracing, tracesJoinAnybody }: RequestWatchOptions): RequestWatch {
   // Unique among processes by its first part and within one by its second; nobody needs to be unable to guess it.
   const process = randomBytes(6).toString('base64url')
-  const spans = new WeakMap<ServerResponse, RequestSpan>()
+  const spans = new WeakMap<Outgoing, RequestSpan>()
   let number = 0
 
-  const watchEnd = (request: IncomingMessage, answer: Answer): void => {
+  const watchEnd = (request: Incoming, answer: Watched): void => {
     const span = tracing?.(request, tracesJoinAnybody === true || isFromProxy(request))
     if (span) {
       spans.set(answer, span)
@@ -72,7 +73,7 @@ export function createRequestWatch({ metrics, callerOf, isFromProxy, log, tracin
     },
     verdict(api, code, response, milliseconds, verdict) {
       metrics.verdict(api, code, milliseconds)
-      if (!(log || tracing) || !(response instanceof Answer)) return
+      if (!(log || tracing) || !isWatched(response)) return
       response.realmId = api.realmId
       response.apiId = api.id
       response.code = code

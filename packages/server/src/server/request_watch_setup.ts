@@ -1,7 +1,8 @@
 // Puts together what is seen of requests, as the configuration has it: counters always, the log and traces where they are turned on.
-import type { ServerResponse } from 'node:http'
+
+import type { Outgoing } from '../gateway/messages.ts'
 import type { Configuration } from '../model/configuration.ts'
-import { Answer } from './answer.ts'
+import { isWatched } from './answer.ts'
 import type { ClientAddress } from './client_address.ts'
 import type { LogSink } from './log_sink.ts'
 import { createLogSink } from './log_sink.ts'
@@ -38,8 +39,8 @@ export async function watchRequests(
 }
 
 /** '' for an answer that has no name. */
-export function requestIdOf(response: ServerResponse): string {
-  return response instanceof Answer ? response.requestId : ''
+export function requestIdOf(response: Outgoing): string {
+  return isWatched(response) ? response.requestId : ''
 }
 
 let stdout: LogSink | undefined

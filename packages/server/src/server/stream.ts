@@ -1,11 +1,12 @@
 // Answers that stay open, from plain pieces of text to a connection that may be slow or gone.
-import type { ServerResponse } from 'node:http'
+
+import type { Outgoing } from '../gateway/messages.ts'
 import type { StreamedResponse } from '../issue/streamed_response.ts'
 
 /** Bytes that may wait for somebody who does not read. */
 const MOST_WAITING = 1024 * 1024
 
-export function stream(response: ServerResponse, { status, headers, begin }: StreamedResponse): void {
+export function stream(response: Outgoing, { status, headers, begin }: StreamedResponse): void {
   if (response.destroyed) return
   response.writeHead(status, { ...headers })
   if (response.req.method === 'HEAD') return void response.end()
@@ -26,7 +27,7 @@ export function stream(response: ServerResponse, { status, headers, begin }: Str
   })
 }
 
-function drained(response: ServerResponse): Promise<void> {
+function drained(response: Outgoing): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       response.off('drain', done)

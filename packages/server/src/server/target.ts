@@ -1,8 +1,8 @@
 // The request target and host, read in one way only. RFC 9112 section 3.2.
-import type { IncomingMessage } from 'node:http'
+import type { Incoming } from '../gateway/messages.ts'
 
 /** Absolute form becomes origin form and `Host`, as section 3.2.2 asks; everything behind sees one form only. */
-export function settleTarget(request: IncomingMessage): void {
+export function settleTarget(request: Incoming): void {
   const target = request.url ?? '/'
   if (target.startsWith('/')) return
   const absolute = /^https?:\/\/([^/?#@]+)([/?].*)?$/i.exec(target)

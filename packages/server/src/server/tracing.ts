@@ -1,23 +1,23 @@
 // OpenTelemetry traces where the operator turns them on: `@opentelemetry/api` is his to install, the SDK his to start. A span for each
 // request, events for its steps, a child for the call of the upstream. Whoever is not trusted begins a trace of ours: he chooses neither its
 // name nor whether it is sampled (W3C Trace Context section 4.3 lets us), and is linked to.
-import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError } from '../config/error.ts'
+import type { Incoming } from '../gateway/messages.ts'
 import type { Api } from '../model/api.ts'
-import type { Answer } from './answer.ts'
+import type { Watched } from './answer.ts'
 
 export interface RequestSpan {
   readonly step: (name: string) => void
   /** Writes what the upstream is told of the trace into its fields, in the place of what the caller said. Returns what ends the child. */
   readonly upstream: (api: Api, fields: string[]) => (status: number) => void
-  readonly end: (answer: Answer) => void
+  readonly end: (answer: Watched) => void
 }
 
 /** @param isTrusted whether its `traceparent` says where its span belongs */
-export type Tracing = (request: IncomingMessage, isTrusted: boolean) => RequestSpan
+export type Tracing = (request: Incoming, isTrusted: boolean) => RequestSpan
 
 type Attributes = Record<string, string | number>
 
@@ -84,7 +84,7 @@ async function loadApi(): Promise<unknown> {
 /** Fields that say which trace a request belongs to. */
 const TRACE_FIELDS = new Set(['traceparent', 'tracestate', 'baggage'])
 
-function beginSpan(api: OpenTelemetry, tracer: Tracer, { method = 'GET', headers }: IncomingMessage, isTrusted: boolean): RequestSpan {
+function beginSpan(api: OpenTelemetry, tracer: Tracer, { method = 'GET', headers }: Incoming, isTrusted: boolean): RequestSpan {
   const said = api.propagation.extract(api.ROOT_CONTEXT, headers)
   const parent = isTrusted ? said : api.ROOT_CONTEXT
   const options = { kind: api.SpanKind.SERVER, attributes: { 'http.request.method': method }, links: isTrusted ? [] : linksTo(api, said) }
@@ -126,12 +126,12 @@ function replaceTrace(fields: string[], carrier: Readonly<Record<string, string>
 }
 
 /** Of few names: a path is the caller's invention. */
-function nameOf(method: string, { endpoint, realmId, apiId }: Answer): string {
+function nameOf(method: string, { endpoint, realmId, apiId }: Watched): string {
   if (apiId !== '') return `${method} api ${apiId}`
   return endpoint === '' ? method : `${method} ${endpoint} ${realmId}`
 }
 
-function attributesOf(answer: Answer): Attributes {
+function attributesOf(answer: Watched): Attributes {
   const { requestId, realmId, endpoint, grant, apiId, route, client, code, headersSent, statusCode } = answer
   const all: Attributes = {
     'countersign.request_id': requestId,

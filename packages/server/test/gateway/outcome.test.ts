@@ -11,6 +11,7 @@ import type { Allow } from '@countersign/guard/verdict'
 import type { Gateway } from '../../src/gateway/gateway.ts'
 import { createGateway } from '../../src/gateway/gateway.ts'
 import { watchHealth } from '../../src/gateway/health.ts'
+import type { Incoming, Outgoing } from '../../src/gateway/messages.ts'
 import type { Api } from '../../src/model/api.ts'
 import { createClientAddress } from '../../src/server/client_address.ts'
 import { createPublicListener } from '../../src/server/public_listener.ts'
@@ -101,7 +102,7 @@ before(async () => {
     onVerdict: (_api, code) => told.push(code),
     onMalfunction: (_api, error) => assert.fail(String(error)),
   })
-  const take = (request: IncomingMessage, response: ServerResponse, upgrade?: Parameters<Gateway['handle']>[3]): boolean => {
+  const take = (request: Incoming, response: Outgoing, upgrade?: Parameters<Gateway['handle']>[3]): boolean => {
     const route = gateway.find('x', request.url ?? '/')
     if (route) gateway.handle(route, request, response, upgrade)
     return route !== undefined

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { after, afterEach, test } from 'node:test'
+import type { Incoming, Outgoing } from '../../src/gateway/messages.ts'
+import { uploadOf } from '../../src/gateway/messages.ts'
 import { createClientAddress } from '../../src/server/client_address.ts'
 import { createPublicListener } from '../../src/server/public_listener.ts'
 import { statuses } from '../harness/raw.ts'
@@ -20,10 +22,12 @@ after(async () => {
 
 /** A server that looks each 20 ms, allows 100 ms, and a second for each thousand bytes. */
 async function start(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
-  const gateway = (request: IncomingMessage, response: ServerResponse): boolean => {
-    request.on('error', () => undefined)
-    handle(request, response)
-    return true
+  const gateway = (request: Incoming, response: Outgoing): boolean => {
+    // What has a body is node:http's.
+    const upload = uploadOf(request)
+    upload?.on('error', () => undefined)
+    if (upload) handle(upload, response as ServerResponse)
+    return upload !== undefined
   }
   const { callerOf } = createClientAddress([])
   const pace = { everyMs: 20, graceMs: 100, bytesPerSecond: 1000 }
