@@ -1,8 +1,10 @@
 // One fault test from its start to its verdict: a database, nodes, clients, faults; then the judge.
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { seeded } from '../harness/seeded.ts'
 import { createCaller } from './caller.ts'
 import { check, figures } from './checker.ts'
 import { readFacts } from './facts.ts'
@@ -147,15 +149,4 @@ function progressOf(seen: readonly Seen[], { disturbances }: Storm): string {
     .filter(({ to }) => to === Number.POSITIVE_INFINITY)
     .map(({ fault, node }) => (node === undefined ? fault : `${fault} (${node})`))
   return `${seen.length} requests, ${count(({ status }) => status === 503)} refused with 503, ${count(({ status }) => status === 0)} unanswered; ${disturbances.length} faults${current.length > 0 ? `, now: ${current.join(', ')}` : ''}`
-}
-
-/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

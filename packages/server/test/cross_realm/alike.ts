@@ -83,7 +83,8 @@ export function exchange(at: Realm, subject: string, more: Record<string, string
   return postForm(at.places.token, parameters, { ...basic('broker', secretIn(at.id, 'broker')), ...elsewhere() })
 }
 
-async function fill(origin: string, id: Alike, signingKey: CryptoKey): Promise<Realm> {
+/** Gets a realm of a running server all that it issues. */
+export async function fill(origin: string, id: Alike, signingKey: CryptoKey): Promise<Realm> {
   const token = origin + TOKEN_PATHS[id]
   const { issuer } = (await send(`${origin}/realms/${id}/guard`)).json
   const base = token.slice(0, -'/token'.length)
