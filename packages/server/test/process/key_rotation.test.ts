@@ -85,6 +85,39 @@ test('of two rotations at once one publishes a successor, which the running serv
   assert.equal((await jwks(origin)).keys[0]?.kid, signing, 'the one that signs stands first')
 })
 
+/** Callers at once, each with its own tokens. */
+const CALLERS = 10
+const ROTATIONS = 2
+
+test('while keys are replaced at once under load, no valid token is refused anywhere', BOUNDED, async (t) => {
+  const folder = temporaryFolder()
+  const data = join(folder, 'data')
+  const { origin } = await serve(['--config', await writeShop(folder, upstream), '--data', data])
+  const kids = new Set<string>()
+  const rotations = { over: false }
+  let shown = 0
+  const caller = async (): Promise<void> => {
+    const tokens: string[] = []
+    do {
+      const fresh = await token(origin)
+      kids.add(kidOf(fresh))
+      tokens.push(fresh)
+      // The newest, the oldest, and one from in between.
+      for (const one of [fresh, tokens[0] ?? '', tokens[tokens.length >> 1] ?? '']) {
+        assert.equal((await callApi(origin, one)).status, 200)
+        assert.equal(await isActive(origin, one), true)
+        shown += 1
+      }
+    } while (!rotations.over || kids.size <= ROTATIONS)
+  }
+  const callers = Promise.all(Array.from({ length: CALLERS }, caller))
+  for (let time = 0; time < ROTATIONS; time++) await command(data, 'rotate', '--now')
+  rotations.over = true
+  await callers
+  t.diagnostic(`${shown} tokens shown, of ${kids.size} keys`)
+  assert.equal(kids.size, ROTATIONS + 1)
+})
+
 test('what was changed while no server ran is there at the next start', BOUNDED, async () => {
   const folder = temporaryFolder()
   const data = join(folder, 'data')
