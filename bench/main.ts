@@ -8,6 +8,8 @@ import { measureForwardAuth } from './forward_auth.ts'
 import { measureGateway } from './gateway.ts'
 import type { GuardPlanPlan } from './guard_plan.ts'
 import { measureGuardPlan } from './guard_plan.ts'
+import type { HostilePlan } from './hostile.ts'
+import { measureHostile } from './hostile.ts'
 import type { IssuancePlan } from './issuance.ts'
 import { measureIssuance } from './issuance.ts'
 import type { LedgerPlan } from './ledger/plan.ts'
@@ -38,6 +40,7 @@ interface Plan {
   readonly call: CallPlan
   readonly scale: ScalePlan
   readonly workers: WorkersPlan
+  readonly hostile: HostilePlan
 }
 
 const FULL: Plan = {
@@ -51,6 +54,7 @@ const FULL: Plan = {
   call: { days: 30, rounds: 300, calls: 1000 },
   scale: { sizes: FULL_SIZES, rounds: 3, requests: 3000, restSeconds: 2 },
   workers: { rounds: 5, warmupSeconds: 2, seconds: 2 },
+  hostile: { clients: 2000, users: 200, seconds: 15, restarts: 5 },
 }
 
 const QUICK: Plan = {
@@ -64,6 +68,7 @@ const QUICK: Plan = {
   call: { days: 3, rounds: 100, calls: 1000 },
   scale: { sizes: QUICK_SIZES, rounds: 3, requests: 3000, restSeconds: 2 },
   workers: { rounds: 2, warmupSeconds: 1, seconds: 1 },
+  hostile: { clients: 300, users: 30, seconds: 5, restarts: 2 },
 }
 
 process.exitCode = await main(process.argv.slice(2))
@@ -90,6 +95,7 @@ async function main(args: readonly string[]): Promise<number> {
     call: () => measureCall(plan.call),
     scale: () => measureScale(plan.scale),
     workers: () => measureWorkers(plan.workers, loader),
+    hostile: () => measureHostile(plan.hostile),
   }
   const results: Record<string, { readonly targets: readonly Target[] }> = {}
   for (const section of options.sections) results[section] = await sections[section]()

@@ -12,6 +12,7 @@ export const SECTIONS = [
   'call',
   'scale',
   'workers',
+  'hostile',
 ] as const
 export type Section = (typeof SECTIONS)[number]
 

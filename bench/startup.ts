@@ -1,14 +1,15 @@
 // From the start of the process to its first token, and what it then holds in memory. Runs `serve` exactly as `npm start` does.
+
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Target } from './report.ts'
 import { progress, progressDone, say, table, targetLines } from './report.ts'
 import { TOKEN_BODY } from './servers/asked.ts'
 import { createFolder, SERVE, tokenPath } from './servers/countersign.ts'
+import { freePort } from './servers/free_port.ts'
 import { residentMegabytes } from './servers/server_process.ts'
 import { median } from './statistics.ts'
 
@@ -149,13 +150,4 @@ function hasToken(port: number, path: string, body: string): Promise<boolean> {
     socket.on('error', () => undefined)
     socket.on('close', () => resolve(received.startsWith('HTTP/1.1 200') && received.includes('"access_token"')))
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -1,13 +1,14 @@
 // The peer HAProxy: jwt_verify on every request, and a stick-table for the rate. No API key, no count. undefined where it is not installed.
+
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { AUDIENCE } from '../servers/asked.ts'
+import { freePort } from '../servers/free_port.ts'
 import type { ServerProcess } from '../servers/server_process.ts'
 import type { TokenMaker } from '../verification/tokens.ts'
 import { ISSUER } from '../verification/tokens.ts'
@@ -71,15 +72,6 @@ ${denials.map((denial) => `  http-request deny deny_status 401 if ${denial}`).jo
 backend api
   server one ${upstream}
 `
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function listens(port: number): Promise<boolean> {
