@@ -67,6 +67,7 @@ function resolveApi(input: ApiInput, path: string, known: KnownRealms, { mistake
   if (setup) {
     checkScopes(input, path, setup, mistakes)
     checkCosts(input, path, setup, warnings)
+    checkApiKeys(input, path, setup, mistakes)
   }
   checkRoutes(input, path, mistakes)
   return {
@@ -92,6 +93,16 @@ function resolveApi(input: ApiInput, path: string, known: KnownRealms, { mistake
     retries: input.retries ?? 1,
     healthPath: input.healthPath ?? null,
   }
+}
+
+/** A key that no header can bring would make a guard of nothing. */
+function checkApiKeys({ apiKey = 'off' }: ApiInput, path: string, { realm }: RealmSetup, mistakes: Findings['mistakes']): void {
+  if (apiKey === 'off' || realm.dialects.some(({ presentation }) => presentation.api_key.length > 0)) return
+  const names = realm.dialects.map(({ name }) => `'${name}'`).join(', ')
+  mistakes.push({
+    path: `${path}.apiKey`,
+    message: `needs a dialect with a header for API keys, which ${names} has not: give it presentation.api_key`,
+  })
 }
 
 async function resolveForwardAuth(

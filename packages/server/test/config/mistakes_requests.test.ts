@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { makeApiKey } from '@countersign/protocol/oauth/credential'
 import { secretHash } from '../../src/model/secret_hash.ts'
 import type { Part } from './mistake.ts'
-import { linesOf, one, realm, refuseEach, withClient } from './mistake.ts'
+import { client, linesOf, one, realm, refuseEach, withClient } from './mistake.ts'
 
 const KEY = { hash: secretHash('a key of this test, and long enough') }
 const OURS = makeApiKey('abcdefghijkl', new Uint8Array(32).fill(7))
@@ -71,6 +71,14 @@ refuseEach([
   ['six retries', withApi({ retries: 6 }), 'apis[0].retries must be a whole number from 0 to 5.'],
   ['a health of elsewhere', withApi({ healthPath: 'http://a.example/' }), 'apis[0].healthPath must be a path like /health.'],
   ['an assertion for somebody', withApi({ assertion: 'yes' }), 'apis[0].assertion must be true or false.'],
+  [
+    'a key that no header brings',
+    {
+      realms: [{ id: 'shop', dialects: ['webcommander'], audiences: ['orders'], clients: [client()] }],
+      apis: [{ id: 'orders', realm: 'shop', upstream: 'http://127.0.0.1:9000', apiKey: 'optional' }],
+    },
+    "apis[0].apiKey needs a dialect with a header for API keys, which 'webcommander' has not",
+  ],
   ['forward-auth by a word', withApi({ forwardAuth: 'nginx' }), 'apis[0].forwardAuth must be true or false or an object.'],
   [
     'forward-auth by its secret',
