@@ -6,16 +6,19 @@ import { issuing } from './migrations/0003_issuing.ts'
 import { metering } from './migrations/0004_metering.ts'
 import { nodes } from './migrations/0005_nodes.ts'
 import { writeMarks } from './migrations/0006_write_marks.ts'
+import { usageByHour } from './migrations/0007_usage_by_hour.ts'
+import { auditByBlock } from './migrations/0008_audit_by_block.ts'
 import type { EngineTypes, Migration } from './migrations/migration.ts'
 import type { Query, Unit } from './sql.ts'
 import { query, statement } from './sql.ts'
 
 /** Its index + 1 is the version. Never edit one that was released: append. */
-const migrations: readonly Migration[] = [initial, ledger, issuing, metering, nodes, writeMarks]
+const migrations: readonly Migration[] = [initial, ledger, issuing, metering, nodes, writeMarks, usageByHour, auditByBlock]
 
 /**
  * Versions that a program of an earlier one cannot work with. All others only add what the earlier leaves alone (tables, indexes, columns
- * with a default), so that nodes of both work side by side while the operator goes from one to the other. Before 4 nobody shared a database.
+ * with a default) or take an index away that it only reads more slowly without, so that nodes of both work side by side while the operator
+ * goes from one to the other. Before 4 nobody shared a database.
  */
 const BREAKING: readonly number[] = [4]
 

@@ -29,7 +29,7 @@ export const runAuditConformance = (withStore: WithStore): void => {
   test('a revocation leaves its row the first time', withStore(revoked))
   test('rows written at once by everything that writes them are numbered without gaps', withStore(numbered))
   test('rows are found by realm, client, event, time and number, page by page', withStore(filters))
-  test('a quiet client is found among thousands of rows of a busy one', withStore(quietClient))
+  test('a quiet client, and a quiet realm, are found among thousands of rows of busy ones', withStore(quietClient))
   test('what strangers send is kept within bounds', withStore(bounds))
   test('a sweep forgets from the front, and no number is given again', withStore(sweep))
 }
@@ -208,15 +208,21 @@ const filters = async (store: Store): Promise<void> => {
 const quietClient = async (store: Store): Promise<void> => {
   const quiet = [0, 1022, 1023, 1024, 12_287, 12_288, 19_999]
   await Promise.all(
-    Array.from({ length: 20_000 }, (_, n) => store.audit.append(auditEntry('a', { clientId: quiet.includes(n) ? 'quiet' : 'busy' }))),
+    Array.from({ length: 20_000 }, (_, n) => {
+      const [realmId, clientId] = quiet.includes(n) ? ['hushed', 'quiet'] : ['a', 'busy']
+      return store.audit.append(auditEntry(realmId, { clientId }))
+    }),
   )
-  const read = async (after: number, limit: number) => numbers(await store.audit.read({ after, limit, clientId: 'quiet' }))
-  assert.deepEqual(await read(0, 100), [1, 1023, 1024, 1025, 12_288, 12_289, 20_000])
-  assert.deepEqual(await read(0, 2), [1, 1023])
-  assert.deepEqual(await read(1023, 3), [1024, 1025, 12_288])
-  assert.deepEqual(await read(1024, 1), [1025])
-  assert.deepEqual(await read(20_000, 10), [])
-  assert.deepEqual(await read(1_000_000, 10), [])
+  for (const filter of [{ clientId: 'quiet' }, { realmId: 'hushed' }, { realmId: 'hushed', clientId: 'quiet' }]) {
+    const read = async (after: number, limit: number) => numbers(await store.audit.read({ ...filter, after, limit }))
+    assert.deepEqual(await read(0, 100), [1, 1023, 1024, 1025, 12_288, 12_289, 20_000])
+    assert.deepEqual(await read(0, 2), [1, 1023])
+    assert.deepEqual(await read(1023, 3), [1024, 1025, 12_288])
+    assert.deepEqual(await read(1024, 1), [1025])
+    assert.deepEqual(await read(20_000, 10), [])
+    assert.deepEqual(await read(1_000_000, 10), [])
+  }
+  assert.deepEqual(await store.audit.read({ after: 0, limit: 10, realmId: 'hushed', clientId: 'busy' }), [])
   const busy = await store.audit.read({ after: 4000, limit: 9000, clientId: 'busy', realmId: 'a' })
   assert.equal(busy.length, 9000)
   assert.equal(busy.at(-1)?.sequence, 13_002)

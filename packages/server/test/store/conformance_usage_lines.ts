@@ -15,6 +15,7 @@ export const runUsageLineConformance = (withStore: WithStore): void => {
   test('what is told of answers and makes no sense counts as an answer and nothing else', withStore(odd))
   test('an hour is one of UTC, from its first second to its last', withStore(hours))
   test('lines come page by page in one order, whatever their names and the filter, while others are written', withStore(pages))
+  test('a client’s lines are found however far apart, and none before or behind the window', withStore(farApart))
   test('lines outlive their client and realm', withStore(outlive))
   test('hours before a time are forgotten, and nothing else', withStore(sweep))
 }
@@ -182,6 +183,36 @@ const compare = (a: readonly (string | number)[], b: readonly (string | number)[
     return typeof value === 'number' ? value - Number(other) : Buffer.compare(Buffer.from(value), Buffer.from(String(other)))
   }
   return 0
+}
+
+const farApart = async (store: Store): Promise<void> => {
+  const { metering } = store
+  const hours = [0, 1, 23, 24, 25, 700, 701, 9000, 400_000].map((n) => n * 3600)
+  for (const clientId of ['app', 'other']) {
+    for (const now of [...hours, 48 * 3600, 800 * 3600]) {
+      if (clientId === 'other' || hours.includes(now))
+        await metering.admit(admission({ now, key: { ...KEY, clientId, apiKeyId: '', apiId: '', route: '' } }))
+    }
+  }
+  const told = async (from: number, to: number, size: number): Promise<number[]> => {
+    const found: number[] = []
+    let after: UsageLine | null = null
+    let page: readonly UsageLine[]
+    do {
+      page = await metering.lines({ from, to, realmId: 'a', clientId: 'app' }, after, size)
+      found.push(...page.map(({ hour }) => hour))
+      after = page.at(-1) ?? null
+    } while (after !== null)
+    return found
+  }
+  for (const size of [1, 2, 100]) {
+    assert.deepEqual(await told(0, Number.MAX_SAFE_INTEGER, size), hours)
+    assert.deepEqual(
+      await told(3600, 701 * 3600, size),
+      hours.filter((hour) => hour >= 3600 && hour < 701 * 3600),
+    )
+    assert.deepEqual(await told(26 * 3600, 700 * 3600, size), [])
+  }
 }
 
 const outlive = async (store: Store): Promise<void> => {

@@ -15,7 +15,11 @@ export const auditTable = (sql: Sql): Audit => {
     append: async (entry) => {
       await append(entry)
     },
-    read: async (filter) => (filter.clientId === undefined ? sql.read(rowsOf(filter)) : rowsOfClient(sql, filter, filter.clientId)),
+    read: async (filter) => {
+      const { clientId, realmId } = filter
+      if (clientId !== undefined) return rowsInBlocks(sql, filter, FROM_CLIENT, clientId)
+      return realmId === undefined ? sql.read(rowsOf(filter)) : rowsInBlocks(sql, filter, FROM_REALM, realmId)
+    },
     last: () => sql.read(lastAuditNumber),
     sweep: (before) => sweep(sql, before),
   }
@@ -78,7 +82,8 @@ const rowsOf = (filter: AuditFilter, from = FROM_ALL, beside: readonly SqlValue[
     text += ` AND ${condition}`
     given.push(value)
   }
-  choose(from === FROM_ALL ? 'realm_id = ?' : "realm_id || '' = ?", realmId)
+  // What FROM_REALM asks for itself.
+  choose("realm_id || '' = ?", from === FROM_REALM ? undefined : realmId)
   choose('event = ?', event)
   choose('at >= ?', since)
   return query(statement(`${text} ORDER BY sequence LIMIT ?`, ...given, limit), each(toRow))
@@ -86,25 +91,27 @@ const rowsOf = (filter: AuditFilter, from = FROM_ALL, beside: readonly SqlValue[
 
 const FROM_ALL = `SELECT ${COLUMNS} FROM audit_rows WHERE sequence > ?`
 
-/** Rows that share a place in the index by client. */
+/** Rows that share a place in the indexes by client and by realm. */
 const BLOCK = 1024
 const MOST_BLOCKS = 1024
 
-// The order of the join is the index's, by hand: a block, then the client in it; the concatenation above keeps the planner from the index
-// by realm. An index over an expression has no affinity, and SQLite uses it only in comparison with what has none either: hence `+ 0`.
-const FROM_BLOCKS = `WITH RECURSIVE blocks (block) AS
+// The order of the join is the index's, by hand: a block, then whose rows in it; the concatenation above keeps the planner from the other
+// index. An index over an expression has no affinity, and SQLite uses it only in comparison with what has none either: hence `+ 0`.
+const fromBlocks = (whose: string): string => `WITH RECURSIVE blocks (block) AS
     (SELECT CAST(? AS BIGINT) UNION ALL SELECT block + 1 FROM blocks WHERE block < CAST(? AS BIGINT))
-  SELECT ${COLUMNS} FROM blocks CROSS JOIN audit_rows WHERE sequence / ${BLOCK} = block + 0 AND client_id = ? AND sequence > ?`
+  SELECT ${COLUMNS} FROM blocks CROSS JOIN audit_rows WHERE sequence / ${BLOCK} = block + 0 AND ${whose} = ? AND sequence > ?`
+const FROM_CLIENT = fromBlocks('client_id')
+const FROM_REALM = fromBlocks('realm_id')
 
-/** In steps of more and more blocks: a busy client's rows are near, a quiet one's far between. */
-const rowsOfClient = async (sql: Sql, filter: AuditFilter, clientId: string): Promise<readonly AuditRow[]> => {
+/** In steps of more and more blocks: the rows of a busy client or realm are near, a quiet one's far between. */
+const rowsInBlocks = async (sql: Sql, filter: AuditFilter, from: string, whose: string): Promise<readonly AuditRow[]> => {
   const rows: AuditRow[] = []
   const last = await sql.read(lastAuditNumber)
   let blocks = 1
   for (let block = Math.floor(filter.after / BLOCK); block * BLOCK <= last && rows.length < filter.limit; block += blocks) {
     if (rows.length === 0) blocks = Math.min(blocks * 2, MOST_BLOCKS)
     const rest = { ...filter, limit: filter.limit - rows.length }
-    rows.push(...(await sql.read(rowsOf(rest, FROM_BLOCKS, [block, block + blocks - 1, clientId]))))
+    rows.push(...(await sql.read(rowsOf(rest, from, [block, block + blocks - 1, whose]))))
   }
   return rows
 }

@@ -30,7 +30,7 @@ export const meteringTable = (sql: Sql): Metering => {
     observe: async (lines) => {
       if (lines.length > 0) await sql.write(() => addObserved(lines))
     },
-    lines: (filter, after, limit) => sql.read(usageLines(filter, after, limit)),
+    lines: (filter, after, limit) => usageLines(sql, filter, after, limit),
     sweep: (before) => sweepUsage(sql, before),
   }
 }

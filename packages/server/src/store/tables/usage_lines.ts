@@ -10,27 +10,68 @@ const REST = 'bytes_in, bytes_out, milliseconds'
 // A line whose requests were all taken back is none.
 const TOLD = `requests + units + ${ANSWERS.replaceAll(', ', ' + ')} + ${REST.replaceAll(', ', ' + ')} > 0`
 
-const SELECT = `SELECT ${KEY}, requests, units, ${ANSWERS}, ${REST} FROM usage_hours WHERE hour < ? AND ${TOLD}`
+const COLUMNS = `${KEY}, requests, units, ${ANSWERS}, ${REST}`
 
-/** One text for each choice of filters. One client's lines are found by its index, all others in the order of the table. */
-export const usageLines = (filter: UsageFilter, after: UsageLine | null, limit: number): Query<UsageLine[]> => {
-  const { from, to, realmId, clientId } = filter
+export const usageLines = async (sql: Sql, filter: UsageFilter, after: UsageLine | null, limit: number): Promise<readonly UsageLine[]> => {
+  const { realmId, clientId } = filter
+  if (realmId === undefined || clientId === undefined) return sql.read(linesOfAll(filter, after, limit))
+  return linesOfClient(sql, { ...filter, realmId, clientId }, after, limit)
+}
+
+/** In the order of the table. One text for each choice of filters. */
+const linesOfAll = ({ from, to, realmId, clientId }: UsageFilter, after: UsageLine | null, limit: number): Query<UsageLine[]> => {
   const given: SqlValue[] = [to]
-  let text = SELECT
+  let text = `SELECT ${COLUMNS} FROM usage_hours WHERE hour < ? AND ${TOLD}`
   const choose = (condition: string, ...values: SqlValue[]): void => {
     text += ` AND ${condition}`
     given.push(...values)
   }
-  const ofOne = realmId !== undefined && clientId !== undefined
-  if (ofOne) choose('realm_id = ? AND client_id = ?', realmId, clientId)
-  // The concatenation keeps the planner from the index by client, whose order is another.
-  else if (realmId !== undefined) choose("realm_id || '' = ?", realmId)
-  else if (clientId !== undefined) choose("client_id || '' = ?", clientId)
-  const key = ofOne ? 'hour, api_key_id, api_id, route' : KEY
+  if (realmId !== undefined) choose('realm_id = ?', realmId)
+  if (clientId !== undefined) choose('client_id = ?', clientId)
   if (after === null || after.hour < from) choose('hour >= ?', from)
-  else choose(`(${key}) > (${key.replaceAll(/\w+/g, '?')})`, ...(ofOne ? placeOfOne(after) : place(after)))
-  return query(statement(`${text} ORDER BY ${key} LIMIT ?`, ...given, limit), each(toLine))
+  else choose(`(${KEY}) > (${KEY.replaceAll(/\w+/g, '?')})`, ...place(after))
+  return query(statement(`${text} ORDER BY ${KEY} LIMIT ?`, ...given, limit), each(toLine))
 }
+
+interface OfClient extends UsageFilter {
+  readonly realmId: string
+  readonly clientId: string
+}
+
+const DAY = 86_400
+
+/** In longer and longer steps: a busy client's lines are near, a quiet one's far between. */
+const linesOfClient = async (sql: Sql, filter: OfClient, after: UsageLine | null, limit: number): Promise<readonly UsageLine[]> => {
+  const lines: UsageLine[] = []
+  const behind = after === null || after.hour < filter.from ? { ...NOTHING, hour: filter.from - 1 } : after
+  let from = Math.max(behind.hour, filter.from)
+  for (let span = DAY; from < filter.to && lines.length < limit; span *= 2) {
+    const step = { ...filter, from, to: Math.min(from + span, filter.to) }
+    lines.push(...(await sql.read(linesOfStep(step, behind, limit - lines.length))))
+    from = step.to
+  }
+  return lines
+}
+
+/** Of a line that may be there: behind it, every line of the next hour is. */
+const NOTHING = { apiKeyId: '', apiId: '', route: '' }
+
+// From one hour that has lines to the next, and in each straight to the client's: an index by client would be a second page for every line
+// that is new. The order of the join is by hand; where the page begins is told in two parts, which no planner takes for a range of all clients.
+const STEP = `WITH RECURSIVE hours (hour) AS (
+    SELECT MIN(hour) FROM usage_hours WHERE hour >= ? AND hour < ?
+    UNION ALL
+    SELECT (SELECT MIN(u.hour) FROM usage_hours u WHERE u.hour > hours.hour AND u.hour < ?) FROM hours WHERE hours.hour IS NOT NULL)
+  SELECT ${COLUMNS.replace('hour', 'u.hour')} FROM hours CROSS JOIN usage_hours u
+  WHERE u.hour = hours.hour AND u.realm_id = ? AND u.client_id = ? AND ${TOLD}
+    AND (u.hour > ? OR (u.api_key_id, u.api_id, u.route) > (?, ?, ?))
+  ORDER BY hours.hour, u.api_key_id, u.api_id, u.route LIMIT ?`
+
+const linesOfStep = (
+  { from, to, realmId, clientId }: OfClient,
+  { hour, apiKeyId, apiId, route }: Pick<UsageLine, 'hour' | 'apiKeyId' | 'apiId' | 'route'>,
+  limit: number,
+): Query<UsageLine[]> => query(statement(STEP, from, to, to, realmId, clientId, hour, apiKeyId, apiId, route, limit), each(toLine))
 
 const place = ({ hour, realmId, clientId, apiKeyId, apiId, route }: UsageLine): SqlValue[] => [
   hour,
@@ -40,7 +81,6 @@ const place = ({ hour, realmId, clientId, apiKeyId, apiId, route }: UsageLine): 
   apiId,
   route,
 ]
-const placeOfOne = ({ hour, apiKeyId, apiId, route }: UsageLine): SqlValue[] => [hour, apiKeyId, apiId, route]
 
 /** Rows one statement removes, so that no sweep holds the write lock for long. */
 const CHUNK = 1000
