@@ -52,8 +52,7 @@ interface Connection {
 }
 
 const connect = (place: string): Connection => {
-  const db = new DatabaseSync(place, { timeout: 0, enableForeignKeyConstraints: true })
-  return { place, db, prepared: new Map() }
+  return { place, db: new DatabaseSync(place, { timeout: 0, enableForeignKeyConstraints: true }), prepared: new Map() }
 }
 
 /** Asks again, without blocking the event loop, while another process is in the way. */
@@ -118,6 +117,8 @@ const prepareSchema = async (connection: Connection): Promise<void> => {
     transact: (unit) => transact(() => drive(driver, unit())),
   })
   connection.prepared.clear()
+  // What undoes one statement of many rows would be a file beyond 64 kB. Not before: a new index is sorted in one.
+  connection.db.exec('PRAGMA temp_store = MEMORY')
 }
 
 const sqlOver = (connection: Connection, log: LogFile | undefined): Sql => {
