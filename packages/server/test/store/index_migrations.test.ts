@@ -29,7 +29,11 @@ const EARLIER = {
   ofClient: earlier(
     `SELECT hour, api_key_id FROM usage_hours WHERE hour < ? AND realm_id = ? AND client_id = ? AND hour >= ?
      ORDER BY hour, api_key_id, api_id, route LIMIT ?`,
-    ...[ALL.to, 'a', 'other', 0, 1000],
+    ALL.to,
+    'a',
+    'other',
+    0,
+    1000,
   ),
 }
 
