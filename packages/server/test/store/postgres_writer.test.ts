@@ -1,6 +1,7 @@
 // The writer by itself, over a connection made for the test: what leaves with one write, how often a unit begins, and when its callers hear.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Answer } from '../../src/store/adapters/postgres_link.ts'
 import { createWriter } from '../../src/store/adapters/postgres_writer.ts'
 import type { Statement, Unit } from '../../src/store/sql.ts'
@@ -109,4 +110,34 @@ test('callers hear of their commit when the next batch has left', async () => {
   }
   await Promise.all([write('a'), write('b')])
   assert.deepEqual(events, ['BEGIN, a, mark, COMMIT', 'BEGIN, b, mark, COMMIT', 'a is told', 'b is told'])
+})
+
+/** A unit that says what was asked until it began. */
+const gathered = (events: string[], asked: readonly string[]) =>
+  function* (): Unit<void> {
+    events.push(`begins with ${asked.join(' and ')}`)
+    yield blind('a')
+  }
+
+test('what the next turns ask for joins a batch that follows on none', async () => {
+  const { writer, events } = fakeWriter()
+  const asked = ['the first']
+  const written = writer.write(gathered(events, asked))
+  await turn()
+  asked.push('the second')
+  await turn()
+  asked.push('the third')
+  await written
+  assert.deepEqual(events, ['begins with the first and the second and the third', 'BEGIN, a, mark, COMMIT'])
+})
+
+test('a batch that gathered behind another leaves in the turn in which that one ends', async () => {
+  const { writer, events } = fakeWriter()
+  const before = writer.write(() => unitOf(blind('before')))
+  while (events.length === 0) await turn()
+  const behind = writer.write(() => unitOf(blind('behind')))
+  await turn()
+  await turn()
+  assert.deepEqual(events, ['BEGIN, before, mark, COMMIT', 'BEGIN, behind, mark, COMMIT'])
+  await Promise.all([before, behind])
 })
