@@ -31,6 +31,7 @@ export function createBridge({ table, report, callerOf, answered }: BridgeOption
   const reply = async (mounted: Mounted, received: Received): Promise<void> => {
     const { response } = received
     const one = await answer(mounted, received, report)
+    if (isTooLate(response)) return
     answered?.(response)
     send(response, one)
   }
@@ -43,6 +44,7 @@ export function createBridge({ table, report, callerOf, answered }: BridgeOption
     if (!allows(mounted, request.method)) return send(response, methodNotAllowed(mounted))
     if (request.method !== 'POST') return void reply(mounted, { request, response, path, query, body: NO_BODY, callerOf })
     readBody(request, MAX_BODY_BYTES, (body) => {
+      if (isTooLate(response)) return
       if (body === undefined) return send(response, tooLarge(mounted), 'close')
       void reply(mounted, { request, response, path, query, body, callerOf })
     })
@@ -50,6 +52,14 @@ export function createBridge({ table, report, callerOf, answered }: BridgeOption
 }
 
 const NO_BODY = new Uint8Array()
+
+/**
+ * Something else has answered in the meantime: that the body was too slow. Where an earlier request of the connection is still waited for,
+ * the rest of the body comes all the same.
+ */
+function isTooLate(response: Watched): boolean {
+  return response.headersSent
+}
 
 interface Received {
   readonly request: Incoming

@@ -3,9 +3,14 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { after, afterEach, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { standard } from '@countersign/protocol/dialect/builtin/standard'
+import { compile } from '@countersign/protocol/dialect/compile'
 import type { Incoming, Outgoing } from '../../src/gateway/messages.ts'
 import { uploadOf } from '../../src/gateway/messages.ts'
+import type { Watched } from '../../src/server/answer.ts'
 import { createClientAddress } from '../../src/server/client_address.ts'
+import type { Mounted } from '../../src/server/mount_table.ts'
 import { createPublicListener } from '../../src/server/public_listener.ts'
 import { statuses } from '../harness/raw.ts'
 import type { Upstream } from '../harness/upstream.ts'
@@ -20,10 +25,18 @@ after(async () => {
   for (const front of fronts) await front.close()
 })
 
-/** A server that looks each 20 ms, allows 100 ms, and a second for each thousand bytes. */
-async function start(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
+/**
+ * A server that looks each 20 ms, allows 100 ms, and a second for each thousand bytes.
+ * @param handle takes every request, but a POST for `mounted`. @param begun gets the answer of each
+ */
+async function start(
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+  mounted?: Mounted,
+  begun: Watched[] = [],
+): Promise<string> {
   const gateway = (request: Incoming, response: Outgoing): boolean => {
-    // What has a body is node:http's.
+    if (mounted && request.method === 'POST') return false
+    // What has a body to wait for is node:http's.
     const upload = uploadOf(request)
     upload?.on('error', () => undefined)
     if (upload) handle(upload, response as ServerResponse)
@@ -31,8 +44,9 @@ async function start(handle: (request: IncomingMessage, response: ServerResponse
   }
   const { callerOf } = createClientAddress([])
   const pace = { everyMs: 20, graceMs: 100, bytesPerSecond: 1000 }
+  const watch = { began: (_request: Incoming, answer: Watched) => void begun.push(answer), answered: () => undefined }
   const front = await listening(
-    createPublicListener({ mountTable: () => ({ find: () => undefined }), gateway, callerOf, report: () => undefined, pace }),
+    createPublicListener({ mountTable: () => ({ find: () => mounted }), gateway, callerOf, report: () => undefined, watch, pace }),
   )
   fronts.push(front)
   return front.origin
@@ -108,3 +122,32 @@ test('the rest of a body that was refused is not waited for', async () => {
   socket.resume()
   await closed.promise
 })
+
+for (const [what, rest] of [
+  ['whole', ''],
+  ['too long', `${(70_000).toString(16)}\r\n${'x'.repeat(70_000)}\r\n`],
+] as const) {
+  test(`a body that was given up, and comes to be ${what} while an earlier answer is owed, asks for nothing more`, async () => {
+    const asked: string[] = []
+    const endpoint = { methods: ['POST'], query: false, answer: async ({ body }: { body: string }) => void asked.push(body) }
+    const context = { realm: { id: 'shop' } }
+    const mounted = { name: 'token', context, dialect: compile(standard), endpoint } as unknown as Mounted
+    const first = Promise.withResolvers<ServerResponse>()
+    const begun: Watched[] = []
+    const origin = await start((_request, response) => first.resolve(response), mounted, begun)
+    const socket = await connectTo(origin)
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\nPOST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nsl')
+    await until(() => begun[1]?.headersSent === true)
+    socket.write(`owly\r\n${rest}0\r\n\r\n`)
+    await until(() => begun[1]?.req.complete === true)
+    const owed = await first.promise
+    owed.end()
+    assert.deepEqual(statuses(await readUntil(socket, / 408 (?:.|\r\n)*\r\n\r\n/)), [200, 408])
+    assert.deepEqual(asked, [])
+    socket.destroy()
+  })
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await pause(5)
+}
