@@ -90,7 +90,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   })
   server.on('connect', (_, socket) => {
     socket.on('error', () => undefined)
-    socket.end('HTTP/1.1 405 Method Not Allowed\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+    // No timeout of the server's is left that would take away the half which the caller leaves open.
+    socket.end('HTTP/1.1 405 Method Not Allowed\r\nconnection: close\r\ncontent-length: 0\r\n\r\n', () => socket.destroy())
   })
   server.maxConnections = 1024
   const address = await listenAt(server, listen)

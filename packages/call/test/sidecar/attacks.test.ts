@@ -1,5 +1,7 @@
 // Whoever should not come in by a sidecar, does not; and nothing that comes in changes where it goes. Over raw sockets.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import { readListen } from '@countersign/call/sidecar/listen'
 import { startApi } from '../fake_provider.ts'
@@ -111,6 +113,15 @@ test('tunnels, upgrades and methods that echo the credentials are refused', asyn
   assert.equal(statusOf(await say(host, upgrade('h2c'))), 200)
   assert.equal(api.seen[0]?.headers.upgrade, undefined)
   assert.equal(evil.seen.length, 0)
+})
+
+test('a tunnel that is refused to a caller who never hangs up does not hold up the end', { timeout: 20_000 }, async (t) => {
+  const { host, sidecar } = await startBetween(t)
+  const socket = connect({ host: '127.0.0.1', port: Number(host.split(':')[1]), allowHalfOpen: true })
+  t.after(() => socket.destroy())
+  socket.write(`CONNECT ${host} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+  await once(socket.resume(), 'end')
+  await sidecar.close(0)
 })
 
 test('a message with two lengths, or with a length that is none, is refused and the connection closed', async (t) => {

@@ -85,6 +85,7 @@ export function createPublicListener({ mountTable, gateway, callerOf, report, wa
   // Whoever asks this server to be a tunnel to elsewhere has mistaken it for another.
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     socket.on('error', () => undefined).end('HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+    socket.destroySoon()
   })
   return server
 }
@@ -109,7 +110,8 @@ function answerOn(request: IncomingMessage, socket: Socket): Answer {
   const response = new Answer(request)
   response.shouldKeepAlive = false
   response.assignSocket(socket)
-  response.once('finish', () => socket.end())
+  // Not half of it: no timeout of the server's is left that would take away the half which its caller leaves open.
+  response.once('finish', () => socket.destroySoon())
   return response
 }
 

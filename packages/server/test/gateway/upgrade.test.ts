@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
+import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { exchange, statuses } from '../harness/raw.ts'
 import type { Upstream } from '../harness/upstream.ts'
@@ -191,6 +192,22 @@ test('refused by the guard it is a plain answer, and nothing reaches the upstrea
 test('an upstream that switches to what nobody asked for is not believed', async () => {
   const said = await exchange(gate.origin, `${gate.head('GET /apis/gate/other')}${ASK}\r\n`)
   assert.deepEqual(statuses(said), [502])
+})
+
+test('a caller that is refused and never hangs up keeps no connection', { timeout: 20_000 }, async () => {
+  const { hostname, port } = new URL(gate.origin)
+  for (const head of [`GET /apis/gate/echo HTTP/1.1\r\nHost: x\r\n${ASK}\r\n`, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n']) {
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
+    const closed = new Promise<void>((resolve) => {
+      socket.on('error', () => undefined).once('close', () => resolve())
+    })
+    socket.write(head)
+    await once(socket.resume(), 'end')
+    // What is sent to a connection that is gone is answered with a reset.
+    const talk = setInterval(() => socket.write('still here'), 5)
+    await closed
+    clearInterval(talk)
+  }
 })
 
 test('a tunnel in which nothing is said is closed after the timeout', async () => {
