@@ -128,9 +128,8 @@ export async function startServer(configuration: Configuration, options: ServeOp
       const left = await health.leave(settled.telemetry.drainDelay * 1000)
       issuance.feed.close()
       await drain(listener, issuance.notice, left)
-      await closeServer(management)
-      // Last: answers in flight were still using secrets.
-      await stopTasks()
+      // Behind the answers in flight, which were still using secrets, and not behind whoever asks how this process is.
+      await Promise.all([stopTasks(), closeServer(management)])
       await made.gateway.close()
       await store.close()
     })

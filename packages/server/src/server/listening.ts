@@ -13,9 +13,14 @@ export function portOf(server: Server): number {
   return (server.address() as AddressInfo).port
 }
 
+/** Its answers are small. What has not become a whole request by then has no timeout either once the server is closed. */
+const ENOUGH_MS = 1_000
+
 export async function closeServer(server: Server): Promise<void> {
   if (!server.listening) return
+  const enough = setTimeout(() => server.closeAllConnections(), ENOUGH_MS)
   server.close()
   server.closeIdleConnections()
   await once(server, 'close')
+  clearTimeout(enough)
 }

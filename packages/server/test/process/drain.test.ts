@@ -162,6 +162,18 @@ test('connections on which nothing is under way do not hold up the end', BOUNDED
   for (const socket of silent) socket.destroy()
 })
 
+test('half a request for the management listener does not hold up the end', BOUNDED, async () => {
+  const server = await start(await startUpstream())
+  const half = await silentConnection(server.managementOrigin)
+  half.write('GET /health/live HTTP/1.1\r\nHost: ')
+  const health = begin(`${server.managementOrigin}/health/live`, 'GET', {})
+  health.request.end()
+  assert.equal((await health.answer).status, 200)
+  const ending = await within(LONGEST_DRAIN_MS / 2, server.end('SIGTERM'))
+  assert.deepEqual([ending.code, ending.signal, complaint(ending)], [0, null, ''])
+  half.destroy()
+})
+
 test('an answer that is streaming when SIGTERM comes is streamed to its end', BOUNDED, async () => {
   const upstream = await holdingUpstream()
   const server = await start(upstream.origin)
