@@ -58,6 +58,8 @@ export function createNews({ nodes, ticks, guardsTrust }: NewsOptions): News {
         setTimeout(resolve, pause)
       })
     }
+    // Nor does one that began in the pause do for whoever has joined us since.
+    for (let one = underWay; one; one = underWay) await one.catch(() => undefined)
     next = undefined
     return look()
   }

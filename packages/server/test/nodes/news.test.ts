@@ -1,17 +1,20 @@
 // How old a node's knowledge may be: one look at a time, fresh for what is issued, and as long as the operator says for guards.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { createNews } from '../../src/issue/news.ts'
 import type { Sight } from '../../src/model/nodes.ts'
 import { StoreUnavailable } from '../../src/model/store.ts'
 
 function held(guardsTrust: number | null = null) {
   const clock = { ms: 0 }
-  const database = { looks: 0, revision: 1, away: false }
+  const database: { looks: number; revision: number; away: boolean; slow?: Promise<void> } = { looks: 0, revision: 1, away: false }
   const look = async (): Promise<Sight> => {
     database.looks += 1
     if (database.away) throw new StoreUnavailable('The database is away.')
-    return { revision: database.revision, revocation: 0, nodes: [], lease: { holder: '', beat: 0 } }
+    const sight = { revision: database.revision, revocation: 0, nodes: [], lease: { holder: '', beat: 0 } }
+    await database.slow
+    return sight
   }
   const news = createNews({ nodes: { look }, ticks: () => clock.ms, guardsTrust })
   const seen: number[] = []
@@ -51,6 +54,25 @@ test('who catches up hears of what was changed before he asked, also while an ol
   await Promise.all([older, news.catchUp(), news.catchUp()])
   assert.equal(seen.at(-1), 2)
   assert.equal(database.looks, 2)
+})
+
+test('who joins another that waits for its turn hears of what was changed since, though a look began in between', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { database, news, seen } = held()
+  await news.look()
+  const first = news.catchUp()
+  await turn()
+  // Read before the change, and answered after it.
+  const answer = Promise.withResolvers<void>()
+  database.slow = answer.promise
+  const between = news.look()
+  database.revision = 2
+  const second = news.catchUp()
+  t.mock.timers.tick(50)
+  await turn()
+  answer.resolve()
+  await Promise.all([first, between, second])
+  assert.equal(seen.at(-1), 2)
 })
 
 test('knowledge that a follower could not take note of is not fresh', async () => {
