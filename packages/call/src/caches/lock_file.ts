@@ -69,11 +69,16 @@ const SWEEP_AFTER_MS = 60_000
 
 function hold(handle: FileHandle, folder: string, number: number, beatMs: number): Release {
   // Through the handle, so that one who was taken for dead never touches the lock of who came after him.
-  const beat = setInterval(() => void handle.write(HELD, 0).catch(() => undefined), beatMs)
+  let beaten: Promise<unknown> = Promise.resolve()
+  const beat = setInterval(() => {
+    beaten = beaten.then(() => handle.write(HELD, 0)).catch(() => undefined)
+  }, beatMs)
   // In Node a timer that must not keep the process alive; elsewhere a number.
   if (typeof beat === 'object') beat.unref()
   return async () => {
     clearInterval(beat)
+    // One that is on its way to a slow disk would have the last word.
+    await beaten
     try {
       await handle.write(FREE, 0)
       const { mtimeMs } = await handle.stat()

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { unlinkSync, writeFileSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { mkdtemp, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import type { LockOptions } from '../../src/caches/lock_file.ts'
 import { createLockFile } from '../../src/caches/lock_file.ts'
 import { acquire } from '../../src/caches/lock_wait.ts'
@@ -75,6 +76,34 @@ test('a living holder on this host keeps its lock, and a dead one loses it at on
   const stolen = await attempt()
   assert.ok(stolen)
   await stolen()
+})
+
+test('a beat that is still on its way to the disk does not hold the lock behind its release', async (t) => {
+  const folder = await newFolder(t)
+  const release = await createLockFile(folder, { ...processOf(1), beatMs: 5 })()
+  assert.ok(release)
+  const written = Promise.withResolvers<void>()
+  const beaten = Promise.withResolvers<void>()
+  const begun = Promise.withResolvers<void>()
+  const file = await open(join(folder, '1'))
+  const handles = Object.getPrototypeOf(file) as FileHandle
+  const write = Reflect.get(handles, 'write') as (this: FileHandle, text: string, position: number) => Promise<unknown>
+  t.mock.method(handles, 'write', async function (this: FileHandle, text: string, position: number) {
+    if (text === 'held') {
+      begun.resolve()
+      // Later than the release, if that does not wait for it.
+      await Promise.race([written.promise, pause(50)])
+      await write.call(this, text, position)
+      return beaten.resolve()
+    }
+    await write.call(this, text, position)
+    written.resolve()
+    return beaten.promise
+  })
+  await file.close()
+  await begun.promise
+  await release()
+  assert.match(await readFile(join(folder, '1'), 'utf8'), /^free/)
 })
 
 test('a holder on another host, or that was killed while it wrote its name, loses the lock when its beat was not seen for long', async (t) => {
