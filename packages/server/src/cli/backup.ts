@@ -1,5 +1,4 @@
 // countersign backup: everything the server knows, as of one moment, in one encrypted file. The server goes on meanwhile.
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { StoreUnavailable } from '../model/store.ts'
@@ -96,6 +95,12 @@ async function note(
   }
 }
 
-async function toStdout(bytes: Uint8Array): Promise<void> {
-  if (!process.stdout.write(bytes)) await once(process.stdout, 'drain')
+/** Resolves when they are written, so that no backup is called whole whose last bytes found a full disk. */
+function toStdout(bytes: Uint8Array): Promise<void> {
+  const written = Promise.withResolvers<void>()
+  process.stdout.write(bytes, (error: NodeJS.ErrnoException | null | undefined) => {
+    if (!error) written.resolve()
+    else written.reject(new UsageError(`Standard output took no more (${error.code ?? 'unknown'}): the backup is not whole.`))
+  })
+  return written.promise
 }

@@ -23,6 +23,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>
 ])
 
 const NEEDED_NODE = 24
+const EXIT_MALFUNCTION = 1
 const EXIT_BAD_USE = 2
 const EXIT_CODES = 'Exit codes: 0 done, 1 a malfunction, 2 it cannot be done as it was asked; one sentence on standard error says why.'
 const LINGER_MS = 500
@@ -33,8 +34,16 @@ const io: Io = {
   err: (text) => process.stderr.write(text),
 }
 
-// Whoever stops reading (`| head`) has seen enough.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+process.stderr.on('error', () => undefined)
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+  // Whoever stops reading (`| head`) has seen enough; a disk that is full has half a bill.
+  if (code === 'EPIPE') return
+  process.once('exit', (exitCode) => {
+    if (exitCode !== 0) return
+    io.err(`Not all could be written to standard output (${code ?? 'unknown'}): what is there is not whole.\n`)
+    process.exitCode = EXIT_MALFUNCTION
+  })
+})
 process.exitCode = await main(process.argv.slice(2))
 // A handle that somebody forgot must not keep the program alive when its work is done.
 setTimeout(() => process.exit(), LINGER_MS).unref()

@@ -1,7 +1,8 @@
 // Runs the program as a process of its own, in a folder, and waits for its end.
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -35,6 +36,19 @@ export async function countersign(args: readonly string[], { env = {}, input = '
   child.stdin.end(input)
   const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close') as Promise<[number | null]>])
   return { code, out, err }
+}
+
+const FULL_DISK = '/dev/full'
+export const NEEDS_FULL_DISK = { skip: existsSync(FULL_DISK) ? false : `there is no ${FULL_DISK} here` }
+
+/** `countersign ARGS > /dev/full` */
+export async function countersignToFullDisk(args: readonly string[]): Promise<Pick<Ended, 'code' | 'err'>> {
+  const full = openSync(FULL_DISK, 'w')
+  const child = spawn(process.execPath, ['-C', 'source', MAIN, ...args], { stdio: ['ignore', full, 'pipe'], timeout: 30_000 })
+  closeSync(full)
+  assert.ok(child.stderr)
+  const [err, [code]] = await Promise.all([text(child.stderr), once(child, 'close') as Promise<[number | null]>])
+  return { code, err }
 }
 
 /** A new folder that is removed after the tests of the file. */

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { verifyPassword } from '../../src/issue/password.ts'
 import { secretHash } from '../../src/model/secret_hash.ts'
 import type { RunOptions } from './cli.ts'
-import { countersign } from './cli.ts'
+import { countersign, countersignToFullDisk, NEEDS_FULL_DISK } from './cli.ts'
 
 const refused = async (args: readonly string[], sentence: RegExp, options: RunOptions = {}): Promise<void> => {
   const { code, out, err } = await countersign(args, options)
@@ -101,4 +101,9 @@ test('hash warns of a short secret and refuses none, several lines and too much'
   await refused(['hash'], /^Standard input is empty/, { input: '\n' })
   await refused(['hash'], /^The secret has several lines/, { input: 'a\nb\n' })
   await refused(['hash', '--password'], /^The secret has more than 1024 characters/, { input: 'x'.repeat(1025) })
+})
+
+test('what standard output has no room for is told, and the end is not 0', NEEDS_FULL_DISK, async () => {
+  const sentence = 'Not all could be written to standard output (ENOSPC): what is there is not whole.\n'
+  assert.deepEqual(await countersignToFullDisk(['version']), { code: 1, err: sentence })
 })

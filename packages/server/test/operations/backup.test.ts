@@ -11,6 +11,7 @@ import { command as exportCommand } from '../../src/cli/export.ts'
 import { command as importCommand } from '../../src/cli/import.ts'
 import { command as restore } from '../../src/cli/restore.ts'
 import { DUMP_TABLES } from '../../src/store/dump_tables.ts'
+import { countersignToFullDisk, NEEDS_FULL_DISK } from '../cli/cli.ts'
 import { noPostgres, startPostgres } from '../postgres/server.ts'
 import { backUp, run, succeeding } from './backed_up.ts'
 import type { Used } from './used.ts'
@@ -225,4 +226,9 @@ test('what cannot be done is one sentence that names the mend', async () => {
     assert.match(err, sentence)
     assert.match(err, /^[^\n]*\.$/)
   }
+})
+
+test('a backup that standard output has no room for is not called whole', NEEDS_FULL_DISK, async () => {
+  const sentence = 'Standard output took no more (ENOSPC): the backup is not whole.\n'
+  assert.deepEqual(await countersignToFullDisk(['backup', '--out', '-', '--plain', '--data', data]), { code: 2, err: sentence })
 })
