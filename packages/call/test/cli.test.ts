@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import type { Ran } from './callsign_process.ts'
-import { callsign, folder } from './callsign_process.ts'
+import { callsign, callsignToFullDisk, folder, NEEDS_FULL_DISK } from './callsign_process.ts'
 import { command } from './cli_world.ts'
 import { INVALID_TOKEN, startApi, startProvider, tokens } from './fake_provider.ts'
 
@@ -205,4 +205,9 @@ test('every command has help with examples', async () => {
     assert.equal(code, 0)
     assert.match(out, new RegExp(`^Usage: callsign ${name}[\\s\\S]*Examples:[\\s\\S]*callsign ${name}`, 'm'))
   }
+})
+
+test('a disk that is full is one sentence too, exit 1', NEEDS_FULL_DISK, async () => {
+  const err = 'callsign: Standard output took no more (ENOSPC): make room, or write elsewhere.\n'
+  assert.deepEqual(await callsignToFullDisk(['--help']), { code: 1, err })
 })

@@ -6,7 +6,8 @@ import { run } from './run.ts'
 // A reader that has seen enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
-  throw error
+  process.stderr.write(`callsign: Standard output took no more (${error.code ?? 'unknown'}): make room, or write elsewhere.\n`)
+  process.exit(1)
 })
 process.exitCode = await run(process.argv.slice(2), {
   env: process.env,
