@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
@@ -175,4 +176,16 @@ test('the listener of a sign-in takes one answer, for its own name and with the 
   }
   assert.equal(await ask('GET', good), 200)
   assert.equal((await arrived).searchParams.get('code'), 'c')
+})
+
+test('half a request does not keep the listener of a sign-in alive', async () => {
+  const loopback = await listenLoopback()
+  const socket = connect(Number(new URL(loopback.redirectUri).port), '127.0.0.1')
+  socket.on('error', () => undefined)
+  const closed = once(socket.resume(), 'close')
+  socket.write('GET /callback HTTP/1.1\r\nHost: ')
+  const asked = await fetch(loopback.redirectUri)
+  assert.equal(asked.status, 404)
+  loopback.close()
+  await closed
 })

@@ -58,7 +58,8 @@ export async function listenLoopback(registered = DEFAULT_URI, timeoutMs = TIMEO
     close() {
       clearTimeout(timer)
       server.close()
-      server.closeIdleConnections()
+      // The answer has left with the arrival. What a browser has only begun to ask would keep the program alive for ever.
+      server.closeAllConnections()
     },
   }
 }
