@@ -1,10 +1,11 @@
 // Answers that stay open, from plain pieces of text to a connection that may be slow or gone.
-
 import type { Outgoing } from '../gateway/messages.ts'
 import type { StreamedResponse } from '../issue/streamed_response.ts'
 
 /** Bytes that may wait for somebody who does not read. */
 const MOST_WAITING = 1024 * 1024
+/** So long what still waits may take once the answer is at its end. */
+const LINGER_MS = 5_000
 
 export function stream(response: Outgoing, { status, headers, begin }: StreamedResponse): void {
   if (response.destroyed) return
@@ -19,12 +20,19 @@ export function stream(response: Outgoing, { status, headers, begin }: StreamedR
   const ended = begin({
     write: (text) => gone || response.write(text) || response.writableLength < MOST_WAITING,
     drained: () => (gone || !response.writableNeedDrain ? Promise.resolve() : drained(response)),
-    end: () => void response.end(),
+    end: () => endWithin(response),
   })
   response.once('close', () => {
     gone = true
     ended()
   })
+}
+
+/** Whoever does not read does not read the end either: without a time the connection, and its place among the others, were his for ever. */
+function endWithin(response: Outgoing): void {
+  const enough = setTimeout(() => response.destroy(), LINGER_MS).unref()
+  response.once('close', () => clearTimeout(enough))
+  response.end()
 }
 
 function drained(response: Outgoing): Promise<void> {
