@@ -197,6 +197,8 @@ export class Exchange implements Ask, AskListener {
   #send(upstream: Upstream): void {
     if (upstream.isCrowded()) {
       const wait = Math.min(WAITING_MS, this.#order.timeoutMs)
+      // Of the attempt before: it would cut off this one, which may have its connection by then.
+      clearTimeout(this.#waiting)
       this.#waiting = setTimeout(() => this.fail('upstream_busy'), wait)
     }
     this.#body = bodyOf(this.#order.request, this.#order.maxBodyBytes)

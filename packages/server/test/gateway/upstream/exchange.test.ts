@@ -6,6 +6,7 @@ import { createServer } from 'node:http'
 import { after, before, beforeEach, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Exchange } from '../../../src/gateway/exchange.ts'
+import type { AnswerHead } from '../../../src/gateway/upstream/answer_head.ts'
 import type { Ask, AskListener, Line } from '../../../src/gateway/upstream/ask.ts'
 import { UpstreamFailed } from '../../../src/gateway/upstream/ask.ts'
 import type { Upstream } from '../../../src/gateway/upstream/upstream.ts'
@@ -82,6 +83,20 @@ test('tried again where every connection is taken, it waits no longer than anoth
   while (forgotten.length === 0) await turn()
   assert.deepEqual(forgotten, [asked[0]])
   assert.equal(asked[0]?.onLine(line), false)
+})
+
+test('what once waited for a connection, and has one now, is not called too late', async () => {
+  isCrowded = true
+  play = (ask, nth) => {
+    if (nth === 1) return ask.onError(reset())
+    ask.onLine(line)
+    setTimeout(() => {
+      ask.onHead({ status: 200, fields: [] } as unknown as AnswerHead)
+      ask.onEnd()
+    }, 200)
+  }
+  const { status } = await sendAs(`${front.origin}/`)
+  assert.deepEqual([status, asked.length], [200, 2])
 })
 
 test('a method that few know is passed on, and what is told in a name that objects have is no trouble', async () => {
