@@ -22,5 +22,8 @@ export function moment(value: unknown): number {
   if (typeof value === 'number') return Number.isInteger(value) && value >= 0 && value <= 253_402_300_799 ? value : Number.NaN
   if (typeof value !== 'string' || !/^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]{5,12}(?:Z|[+-][0-9]{2}:[0-9]{2}))?$/.test(value))
     return Number.NaN
-  return Math.floor(Date.parse(value) / 1000)
+  // The 31st of February would be taken for the 3rd of March.
+  const day = value.slice(0, 10)
+  const exists = !Number.isNaN(Date.parse(day)) && new Date(day).toISOString().startsWith(day)
+  return exists ? Math.floor(Date.parse(value) / 1000) : Number.NaN
 }

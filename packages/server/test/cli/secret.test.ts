@@ -241,6 +241,7 @@ test('a wrong line is told in one sentence that lists what there is', async () =
     [['rotate', '--client', 'shop', '--overlap', '7d', '--expires', '1d'], /^The new secret would end before the old ones: /],
     [['create', '--client', 'shop', '--expires', '2001-01-01'], /^--expires 2001-01-01 is over already: give a later one\.\n$/],
     [['create', '--client', 'shop', '--expires', 'soon'], /^--expires must be a time like .*, or a date like 2027-12-31\.\n$/],
+    [['create', '--client', 'shop', '--expires', '2099-02-29'], /^--expires must be a time like .*, or a date like 2027-12-31\.\n$/],
     [[], /^It is not said what to do: write `countersign secret` and one of list, create, rotate, drop, cut\.\n$/],
     [['show'], /^There is no 'secret show': behind `countersign secret` comes one of /],
   ] as const) {
