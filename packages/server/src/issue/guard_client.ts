@@ -11,7 +11,7 @@ export async function authenticateGuard(context: RealmContext, dialect: Compiled
   const field = wire.headers['authorization']
   const basic = field === undefined ? undefined : readBasicAuth(field)
   const request = { parameters: new Map<string, string>(), ...(basic && { basic }) }
-  const { client } = await authenticateClient(context, dialect, request, wire.caller)
+  const { client } = await authenticateClient(context, dialect, request, wire)
   if (!mayGuard(client)) {
     throw new OAuthError('unauthorized_client', "This client may not ask on an API's behalf: give it `introspects: true`.", { status: 403 })
   }

@@ -37,6 +37,7 @@ test('each request leaves one line, with what is proven and configured and nothi
   const refused = await postForm(server.tokenUrl, { ...CREDENTIALS, scope: 'a-word-of-the-caller' }, basic('nobody-we-know', SHOP))
   const headers = { authorization: `Bearer ${token}`, 'x-request-id': 'from.the:proxy-1' }
   const passed = await send(`${server.origin}/apis/goods/orders/a-path-of-the-caller?a-query=1`, { headers })
+  const told = await send(`${server.origin}/realms/depot/usage`, { headers: basic('shop', SHOP) })
   const unknown = await send(`${server.origin}/a-path-of-the-caller`, { headers: { 'x-request-id': 'not safe"' } })
   await server.end('SIGTERM')
   await server.upstream.close()
@@ -48,14 +49,15 @@ test('each request leaves one line, with what is proven and configured and nothi
     'depot token client_credentials - - shop POST 200 ok 127.0.0.1',
     'depot token - - - - POST 401 invalid_client 127.0.0.1',
     'depot - - goods * /orders/:id shop GET 200 allowed 127.0.0.1',
+    'depot usage - - - shop GET 200 ok 127.0.0.1',
     '- - - - - - GET 404 - 127.0.0.1',
   ])
-  const ids = [granted, refused, passed, unknown].map((answer) => answer.headers.get('x-request-id'))
+  const ids = [granted, refused, passed, told, unknown].map((answer) => answer.headers.get('x-request-id'))
   assert.deepEqual(
     lines.map((line) => line['request_id']),
     ids,
   )
-  assert.equal(new Set(ids).size, 4)
+  assert.equal(new Set(ids).size, 5)
   assert.equal(ids[2], 'from.the:proxy-1')
   for (const id of ids) assert.match(String(id), /^[\w.:-]{1,128}$/)
   assert.equal((passed.json['headers'] as Record<string, string>)['x-request-id'], 'from.the:proxy-1')

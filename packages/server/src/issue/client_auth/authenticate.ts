@@ -5,7 +5,7 @@ import type { CompiledDialect } from '@countersign/protocol/dialect/compile'
 import { OAuthError } from '@countersign/protocol/oauth/error'
 import { writeChallenge } from '@countersign/protocol/oauth/www_authenticate'
 import type { Client, ClientAuthMethod } from '../../model/client.ts'
-import type { Caller, RealmContext } from '../context.ts'
+import type { Caller, EndpointRequest, RealmContext } from '../context.ts'
 import { clientAssertion } from './client_assertion.ts'
 import { clientSecretBasic } from './client_secret_basic.ts'
 import { clientSecretPost } from './client_secret_post.ts'
@@ -15,7 +15,7 @@ import { none } from './none.ts'
 const CLIENT_AUTH_METHODS: readonly ClientAuth[] = [clientSecretBasic, clientSecretPost, clientAssertion, none]
 
 /**
- * The client that the request proves to come from.
+ * The client that the request proves to come from; the request's account is told of it.
  * @throws OAuthError invalid_client if it proves nothing (one sentence for every reason), invalid_request for two methods at once,
  * slow_down instead of invalid_client for who fails too often, temporarily_unavailable if the client's keys cannot be fetched.
  */
@@ -23,7 +23,7 @@ export async function authenticateClient(
   context: RealmContext,
   dialect: CompiledDialect,
   request: TokenRequest,
-  caller: Caller,
+  { caller, account }: Pick<EndpointRequest, 'caller' | 'account'>,
 ): Promise<Authenticated> {
   const presented = presentedOnce(request)
   if (!presented) throw refused(context, request, 'Client authentication is missing.')
@@ -35,6 +35,7 @@ export async function authenticateClient(
   if (!proof.proven) throw failed(context, request, caller, { presented, client, proof })
   // A right secret by the wrong method is how some clients find out which one to use: no attempt that counts.
   if (!allowed) throw refused(context, request, ONE_SENTENCE)
+  if (account) account.client = clientId
   if (proof.credential !== null) context.secretUses.note(realmId, clientId, proof.credential, caller.address, context.now())
   return { client, credential: proof.credential }
 }

@@ -11,7 +11,7 @@ export const endSession: Endpoint = {
   query: false,
   async answer(context, dialect, wire) {
     const request = dialect.tokenRequest.read(wire)
-    const { client } = await authenticateClient(context, dialect, request, wire.caller)
+    const { client } = await authenticateClient(context, dialect, request, wire)
     const live = await findRevocableToken(context, required(request.parameters, 'refresh_token'))
     if (live?.kind === 'refresh_token') {
       if (live.clientId !== client.clientId) throw new OAuthError('invalid_grant', 'The token was issued to another client.')

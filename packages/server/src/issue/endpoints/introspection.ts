@@ -15,8 +15,7 @@ export const introspection: Endpoint = { methods: ['POST'], query: false, answer
 
 async function answerIntrospection(context: RealmContext, dialect: CompiledDialect, wire: EndpointRequest): Promise<WireResponse> {
   const request = dialect.tokenRequest.read(wire)
-  const { client: caller } = await authenticateClient(context, dialect, request, wire.caller)
-  if (wire.account) wire.account.client = caller.clientId
+  const { client: caller } = await authenticateClient(context, dialect, request, wire)
   // A caller that proves nothing could scan for tokens (RFC 7662 section 2.1).
   if (caller.authMethods.includes('none')) throw new OAuthError('unauthorized_client', 'A public client cannot introspect tokens.')
   const live = await findLiveToken(context, required(request.parameters, 'token'))

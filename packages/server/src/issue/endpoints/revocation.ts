@@ -14,8 +14,7 @@ export const revocation: Endpoint = { methods: ['POST'], query: false, answer: a
 
 async function answerRevocation(context: RealmContext, dialect: CompiledDialect, wire: EndpointRequest): Promise<WireResponse> {
   const request = dialect.tokenRequest.read(wire)
-  const { client } = await authenticateClient(context, dialect, request, wire.caller)
-  if (wire.account) wire.account.client = client.clientId
+  const { client } = await authenticateClient(context, dialect, request, wire)
   const live = await findRevocableToken(context, required(request.parameters, 'token'))
   // Unknown and dead tokens are as good as revoked (RFC 7009 section 2.2).
   if (!live) return jsonResponse({})

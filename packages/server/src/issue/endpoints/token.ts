@@ -23,10 +23,8 @@ export const token: Endpoint = { methods: ['POST'], query: false, answer: answer
 
 async function answerToken(context: RealmContext, dialect: CompiledDialect, wire: EndpointRequest): Promise<WireResponse> {
   const request = dialect.tokenRequest.read(wire)
-  const proven = await authenticateClient(context, dialect, request, wire.caller)
-  const { account } = wire
-  if (account) account.client = proven.client.clientId
-  account?.step?.('authenticated')
+  const proven = await authenticateClient(context, dialect, request, wire)
+  wire.account?.step?.('authenticated')
   const limits = limitsOf(context, proven.client)
   try {
     const response = dialect.tokenResponse.write(await grantToken(context, dialect, { wire, request, proven, limits }))

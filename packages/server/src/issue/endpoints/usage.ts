@@ -21,7 +21,7 @@ export const usage: Endpoint = {
   methods: ['GET', 'POST'],
   query: false,
   async answer(context, dialect, wire) {
-    const { client } = await authenticateClient(context, dialect, readCredentials(dialect, wire), wire.caller)
+    const { client } = await authenticateClient(context, dialect, readCredentials(dialect, wire), wire)
     if (client.authMethods.includes('none'))
       throw new OAuthError('unauthorized_client', 'A public client proves nothing, so its usage is not told.')
     const [tokens, apis] = await Promise.all([tokensOf(context, client), apisOf(context, client)])
