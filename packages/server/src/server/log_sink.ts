@@ -24,6 +24,8 @@ export function createLogSink(file: number, writeBytes: WriteBytes = (bytes, don
   let dropped = 0
   let told = 0
   let underWay: Buffer | undefined
+  /** What is under way waits for a slow reader: no write has it in hand. */
+  let stalled = false
   let scheduled = false
 
   const next = (): void => {
@@ -37,8 +39,12 @@ export function createLogSink(file: number, writeBytes: WriteBytes = (bytes, don
   const attempt = (): void => {
     const bytes = underWay
     if (bytes === undefined) return
+    stalled = false
     writeBytes(bytes, (error, written) => {
-      if (error?.code === 'EAGAIN') return void setTimeout(attempt, AGAIN_MS).unref()
+      if (error?.code === 'EAGAIN') {
+        stalled = true
+        return void setTimeout(attempt, AGAIN_MS).unref()
+      }
       if (!error && written < bytes.length) {
         underWay = bytes.subarray(written)
         return attempt()
@@ -71,11 +77,12 @@ export function createLogSink(file: number, writeBytes: WriteBytes = (bytes, don
     },
     dropped: () => dropped,
     flushSync() {
+      const bytes = Buffer.concat([...(stalled && underWay ? [underWay] : []), Buffer.from(lines.join(''))])
+      if (stalled) underWay = undefined
+      lines = []
+      waiting = 0
       try {
-        const text = lines.join('')
-        lines = []
-        waiting = 0
-        if (text !== '') writeSync(file, text)
+        for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done)
       } catch {
         // Nobody reads any more: there is no place left to say so.
       }

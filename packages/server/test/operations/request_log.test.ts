@@ -1,7 +1,7 @@
 // The request's id and its line in the log: the same in the answer, at the upstream and in the log; nobody's words but ours; and a log that
 // nobody reads stops nothing.
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { secretHash } from '../../src/model/secret_hash.ts'
@@ -109,4 +109,17 @@ test('where nobody reads, what waits is bounded, the rest is dropped and counted
   for (let size = sizes.shift(); size !== undefined; size = sizes.shift()) waiting.shift()?.(null, size)
   assert.ok(written.length < 5 * 1024 * 1024)
   assert.match(written, new RegExp(`"what":"${sink.dropped()} log lines were dropped`))
+})
+
+test('at the end what waits for a slow reader is written too, before what came after it', async () => {
+  const path = join(folder(), 'log')
+  const file = openSync(path, 'w')
+  const full = Object.assign(new Error('full'), { code: 'EAGAIN' })
+  const sink = createLogSink(file, (_bytes, done) => done(full, 0))
+  sink.write('first\n')
+  await new Promise(setImmediate)
+  sink.write('second\n')
+  sink.flushSync()
+  closeSync(file)
+  assert.equal(readFileSync(path, 'utf8'), 'first\nsecond\n')
 })
