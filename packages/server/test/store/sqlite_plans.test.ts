@@ -8,7 +8,6 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import { observedOf } from '../../src/model/observed.ts'
 import { openSqlite } from '../../src/store/adapters/sqlite.ts'
-import type { Sql } from '../../src/store/sql.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
 import { charge } from '../ledger/samples.ts'
 import { rotate, start } from './recording.ts'
@@ -28,27 +27,10 @@ import {
   secret,
   signingKey,
 } from './samples.ts'
+import { spied } from './spied.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-plans-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
-
-const spied = (sql: Sql, texts: Set<string>): Sql => ({
-  ...sql,
-  read: (asked) => {
-    texts.add(asked.sql)
-    return sql.read(asked)
-  },
-  write: (unit) =>
-    sql.write(function* () {
-      const steps = unit()
-      let step = steps.next()
-      while (!step.done) {
-        texts.add(step.value.sql)
-        step = steps.next(yield step.value)
-      }
-      return step.value
-    }),
-})
 
 /** Whole on purpose: all realms, a few blocks or hours, and the front of the audit trail up to a LIMIT. */
 const MAY_BE_WHOLE = /^SCAN (CONSTANT ROW|given|realms|blocks|hours|[fk]|audit_rows)\b/
