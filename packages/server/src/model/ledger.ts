@@ -1,10 +1,11 @@
-// The Ledger port: what was used of what a plan allows, exact and durable. Owns no SQL and no clock.
+// The Ledger port: what was used of what a plan allows, exact and durable, and what a charge is. Charges are made with what they are for: with
+// a token (issuing.ts) or a request (metering.ts). Owns no SQL and no clock.
 //
-// Semantics every adapter holds, checked by one conformance suite:
-// - A charge that resolves with a Receipt is durable (committed, synchronous=FULL) before it resolves.
+// Semantics every adapter holds of the charges of both, checked by one conformance suite:
+// - A charge that was made is durable (committed, synchronous=FULL) before its caller is told.
 // - In one window the charges of an enforced meter never sum to more than its limit, whatever runs at the same time: other requests,
 //   other processes on the same database, a SIGKILL at any moment. One conditional statement decides by its row count; nothing is read first.
-// - A refused charge changes nothing. A refund takes back one receipt, once, and never below zero.
+// - A refused charge changes nothing. What is taken back is taken back whole, and never below zero.
 // - A window is known by its start: a plan that changes to longer or shorter windows starting at the same instant goes on counting.
 // - Charges asked for in one event-loop turn commit together, and with whatever else the store writes in that turn.
 // - When the database cannot be reached or written, every method rejects with StoreUnavailable.
@@ -55,21 +56,11 @@ export interface Receipt {
   readonly used: number
 }
 
-export interface Refusal {
-  readonly charged: false
-  /** Units used, as of the refusal. */
-  readonly used: number
-}
-
 export interface UsageRow extends ChargeOrigin {
   readonly units: number
 }
 
 export interface Ledger {
-  /** Rejects with RangeError if units, limit or now are not what they must be. */
-  charge(charge: Charge): Promise<Receipt | Refusal>
-  /** For an answer that never left. A second refund of the same receipt is the caller's mistake and is not detected. */
-  refund(receipt: Receipt): Promise<void>
   /** Units used in the window that starts at `start`; 0 if there were none. */
   used(meter: Meter, start: number): Promise<number>
   /** What counted in that window, largest first, at most `limit` rows; the sum of all rows is `used`. */

@@ -1,13 +1,13 @@
 // A process of ledger_processes.test.ts, made to be killed: charges as fast as it can in several lanes, prints each receipt, ends when refused.
 import { StoreUnavailable } from '../../src/model/store.ts'
-import { sqlLedger } from '../../src/store/tables/ledger.ts'
 import { acknowledge } from '../store/acknowledge.ts'
 import { openPlace } from '../store/places.ts'
+import { withToken } from './charging.ts'
 import { charge } from './samples.ts'
 
 const [place = '', name = '', lanes = '', limit = ''] = process.argv.slice(2)
 const sql = await openPlace(place)
-const ledger = sqlLedger(sql)
+const ledger = withToken(sql)
 
 /** Asks for three, two or one in turn, in the end for one until not even that is left. */
 const lane = async (n: number): Promise<void> => {

@@ -1,44 +1,55 @@
-// What every ledger adapter holds, run over each of them: charges here, what they were for in conformance_usage.ts.
+// What every ledger adapter holds, run over each of them and for each way a charge is made: charges here, what they were for in
+// conformance_usage.ts.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Ledger, Receipt, Refusal } from '../../src/model/ledger.ts'
+import type { Receipt } from '../../src/model/ledger.ts'
 import { StoreUnavailable } from '../../src/model/store.ts'
+import type { Sql } from '../../src/store/sql.ts'
+import type { Refusal } from '../../src/store/tables/charges.ts'
+import type { Charging } from './charging.ts'
+import { WAYS } from './charging.ts'
 import { runUsageConformance } from './conformance_usage.ts'
-import type { OpenedLedger, WithLedger } from './opened_ledger.ts'
+import type { OpenedDatabase, WithLedger } from './opened_database.ts'
 import { charge, DECEMBER, METER, NOVEMBER, sum } from './samples.ts'
 
 /** Registers the suite. `open` gives a new and empty database each time; the suite closes every one it was given. */
-export const runLedgerConformance = (name: string, open: () => Promise<OpenedLedger>): void => {
+export const runLedgerConformance = (name: string, open: () => Promise<OpenedDatabase>): void => {
+  for (const [what, charging] of WAYS)
+    describe(`the ledger conformance suite over ${name}, charged with ${what}`, () => run(open, charging))
+}
+
+type Open = () => Promise<OpenedDatabase>
+type Way = (sql: Sql) => Charging
+
+const run = (open: Open, charging: Way): void => {
   const withLedger: WithLedger = (act) => async () => {
-    const { ledger, close } = await open()
+    const { sql } = await open()
     try {
-      await act(ledger)
+      await act(charging(sql))
     } finally {
-      await close()
+      await sql.close()
     }
   }
-
-  describe(`the ledger conformance suite over ${name}`, () => {
-    test('a charge is received with what the window has used, and refused where the limit would be passed', withLedger(upToTheLimit))
-    test('a refused charge changes nothing, and a smaller one may still fit', withLedger(smallerOneFits))
-    test('of a limit of nothing nothing is charged', withLedger(noLimitAtAll))
-    test('without a limit everything is counted', withLedger(unlimited))
-    test('a limit that was lowered below what is used refuses, a raised one goes on', withLedger(movedLimit))
-    test('accounts, meters and windows are counted apart', withLedger(apart))
-    test('64 charges at once over the last 10 units give 10 receipts numbered in order', withLedger(race))
-    test('64 lanes that charge until they are refused get exactly the limit', withLedger(lanes))
-    test('a refund makes room for another charge', withLedger(refund))
-    test('a refund never takes more than was used', withLedger(refundTwice))
-    test('a charge that makes no sense rejects and counts nothing', withLedger(nonsense))
-    runUsageConformance(withLedger)
-    test('closing commits what was asked for; afterwards everything rejects with StoreUnavailable', () => closing(open))
-    test('what was acknowledged is there after closing and opening again', (context) => durability(open, (why) => context.skip(why)))
-  })
+  test('a charge is received with what the window has used, and refused where the limit would be passed', withLedger(upToTheLimit))
+  test('a refused charge changes nothing, and a smaller one may still fit', withLedger(smallerOneFits))
+  test('of a limit of nothing nothing is charged', withLedger(noLimitAtAll))
+  test('without a limit everything is counted', withLedger(unlimited))
+  test('a limit that was lowered below what is used refuses, a raised one goes on', withLedger(movedLimit))
+  test('accounts, meters and windows are counted apart', withLedger(apart))
+  test('64 charges at once over the last 10 units give 10 receipts numbered in order', withLedger(race))
+  test('64 lanes that charge until they are refused get exactly the limit', withLedger(lanes))
+  test('a refund makes room for another charge', withLedger(refund))
+  test('a refund never takes more than was used', withLedger(refundTwice))
+  test('a charge that makes no sense rejects and counts nothing', withLedger(nonsense))
+  runUsageConformance(withLedger)
+  test('closing commits what was asked for; afterwards everything rejects with StoreUnavailable', () => closing(open, charging))
+  test('what was acknowledged is there after closing and opening again', (context) =>
+    durability(open, charging, (why) => context.skip(why)))
 }
 
 const asked = (answer: Receipt | Refusal): [boolean, number] => [answer.charged, answer.used]
 
-const upToTheLimit = async (ledger: Ledger): Promise<void> => {
+const upToTheLimit = async (ledger: Charging): Promise<void> => {
   assert.equal(await ledger.used(METER, NOVEMBER.start), 0)
   const wanted = charge({ limit: 5, units: 2 })
   const receipt = await ledger.charge(wanted)
@@ -48,7 +59,7 @@ const upToTheLimit = async (ledger: Ledger): Promise<void> => {
   assert.equal(await ledger.used(METER, NOVEMBER.start), 5)
 }
 
-const smallerOneFits = async (ledger: Ledger): Promise<void> => {
+const smallerOneFits = async (ledger: Charging): Promise<void> => {
   await ledger.charge(charge({ limit: 10, units: 8 }))
   const origin = { day: '2026-11-22', address: '192.0.2.9', userAgent: 'greedy' }
   assert.deepEqual(await ledger.charge(charge({ limit: 10, units: 3, origin })), { charged: false, used: 8 })
@@ -57,14 +68,14 @@ const smallerOneFits = async (ledger: Ledger): Promise<void> => {
   assert.deepEqual(asked(await ledger.charge(charge({ limit: 10, units: 2 }))), [true, 10])
 }
 
-const noLimitAtAll = async (ledger: Ledger): Promise<void> => {
+const noLimitAtAll = async (ledger: Charging): Promise<void> => {
   assert.deepEqual(await ledger.charge(charge({ limit: 0 })), { charged: false, used: 0 })
   assert.deepEqual(await ledger.charge(charge({ limit: 3, units: 4 })), { charged: false, used: 0 })
   assert.equal(await ledger.used(METER, NOVEMBER.start), 0)
   assert.equal(await ledger.sweep(NOVEMBER.end + 1), 0, 'not even a row')
 }
 
-const unlimited = async (ledger: Ledger): Promise<void> => {
+const unlimited = async (ledger: Charging): Promise<void> => {
   const most = Number.MAX_SAFE_INTEGER
   assert.deepEqual(asked(await ledger.charge(charge({ limit: null, units: most - 1 }))), [true, most - 1])
   assert.deepEqual(asked(await ledger.charge(charge({ limit: null }))), [true, most])
@@ -72,14 +83,14 @@ const unlimited = async (ledger: Ledger): Promise<void> => {
   assert.equal(await ledger.used(METER, NOVEMBER.start), most)
 }
 
-const movedLimit = async (ledger: Ledger): Promise<void> => {
+const movedLimit = async (ledger: Charging): Promise<void> => {
   await ledger.charge(charge({ limit: null, units: 7 }))
   assert.deepEqual(asked(await ledger.charge(charge({ limit: 5 }))), [false, 7])
   assert.deepEqual(asked(await ledger.charge(charge({ limit: 8 }))), [true, 8])
   assert.deepEqual(asked(await ledger.charge(charge({ limit: 8 }))), [false, 8])
 }
 
-const apart = async (ledger: Ledger): Promise<void> => {
+const apart = async (ledger: Charging): Promise<void> => {
   const meters = ['wave/app', 'wave/app2', 'wav/eapp', 'WAVE/app', "wave/'; --"].flatMap((account) =>
     ['tokens', 'calls'].map((name) => ({ account, name })),
   )
@@ -92,7 +103,7 @@ const apart = async (ledger: Ledger): Promise<void> => {
   }
 }
 
-const race = async (ledger: Ledger): Promise<void> => {
+const race = async (ledger: Charging): Promise<void> => {
   await ledger.charge(charge({ limit: 1000, units: 990 }))
   const answers = await Promise.all(Array.from({ length: 64 }, () => ledger.charge(charge())))
   const received = answers.filter((answer) => answer.charged)
@@ -104,7 +115,7 @@ const race = async (ledger: Ledger): Promise<void> => {
   assert.equal(await ledger.used(METER, NOVEMBER.start), 1000)
 }
 
-const lanes = async (ledger: Ledger): Promise<void> => {
+const lanes = async (ledger: Charging): Promise<void> => {
   const numbers: number[] = []
   const lane = async (n: number): Promise<void> => {
     const origin = { day: '2026-11-21', address: `192.0.2.${n}`, userAgent: `lane/${n}` }
@@ -125,13 +136,13 @@ const lanes = async (ledger: Ledger): Promise<void> => {
   assert.equal(sum(await ledger.breakdown(METER, NOVEMBER.start, 100)), 3000)
 }
 
-const received = async (ledger: Ledger, but: Parameters<typeof charge>[0] = {}): Promise<Receipt> => {
+const received = async (ledger: Charging, but: Parameters<typeof charge>[0] = {}): Promise<Receipt> => {
   const answer = await ledger.charge(charge(but))
   assert.ok(answer.charged)
   return answer
 }
 
-const refund = async (ledger: Ledger): Promise<void> => {
+const refund = async (ledger: Charging): Promise<void> => {
   const first = await received(ledger, { limit: 3, units: 2 })
   const origin = { day: '2026-11-22', address: '192.0.2.2', userAgent: 'wget' }
   await received(ledger, { limit: 3, origin })
@@ -143,7 +154,7 @@ const refund = async (ledger: Ledger): Promise<void> => {
   assert.equal(sum(await ledger.breakdown(METER, NOVEMBER.start, 10)), 3)
 }
 
-const refundTwice = async (ledger: Ledger): Promise<void> => {
+const refundTwice = async (ledger: Charging): Promise<void> => {
   const origin = { day: '2026-11-22', address: '192.0.2.2', userAgent: 'wget' }
   const receipt = await received(ledger, { units: 2 })
   await received(ledger, { units: 5, origin })
@@ -154,7 +165,7 @@ const refundTwice = async (ledger: Ledger): Promise<void> => {
   assert.equal(await ledger.used(METER, DECEMBER.start), 0)
 }
 
-const nonsense = async (ledger: Ledger): Promise<void> => {
+const nonsense = async (ledger: Charging): Promise<void> => {
   for (const units of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
     await assert.rejects(ledger.charge(charge({ units })), RangeError)
   }
@@ -163,10 +174,11 @@ const nonsense = async (ledger: Ledger): Promise<void> => {
   assert.equal(await ledger.used(METER, NOVEMBER.start), 0)
 }
 
-const closing = async (open: () => Promise<OpenedLedger>): Promise<void> => {
-  const { ledger, close } = await open()
+const closing = async (open: Open, charging: Way): Promise<void> => {
+  const { sql } = await open()
+  const ledger = charging(sql)
   const last = ledger.charge(charge())
-  const closed = close()
+  const closed = sql.close()
   await assert.rejects(ledger.charge(charge()), StoreUnavailable)
   const receipt = await last
   assert.ok(receipt.charged)
@@ -181,23 +193,25 @@ const closing = async (open: () => Promise<OpenedLedger>): Promise<void> => {
     await assert.rejects(late, StoreUnavailable)
 }
 
-const durability = async (open: () => Promise<OpenedLedger>, skip: (why: string) => void): Promise<void> => {
-  const { ledger, close, reopen } = await open()
+const durability = async (open: Open, charging: Way, skip: (why: string) => void): Promise<void> => {
+  const { sql, reopen } = await open()
+  const ledger = charging(sql)
   if (reopen === undefined) {
-    await close()
+    await sql.close()
     skip('nothing outlives this ledger')
     return
   }
   await Promise.all([received(ledger, { units: 4 }), received(ledger, { span: DECEMBER })])
   await ledger.refund(await received(ledger, { units: 2 }))
   const before = await ledger.breakdown(METER, NOVEMBER.start, 10)
-  await close()
-  const again = await reopen()
+  await sql.close()
+  const { sql: again } = await reopen()
+  const after = charging(again)
   try {
-    assert.equal(await again.ledger.used(METER, NOVEMBER.start), 4)
-    assert.equal(await again.ledger.used(METER, DECEMBER.start), 1)
-    assert.deepEqual(await again.ledger.breakdown(METER, NOVEMBER.start, 10), before)
-    assert.deepEqual(asked(await again.ledger.charge(charge({ limit: 4 }))), [false, 4])
+    assert.equal(await after.used(METER, NOVEMBER.start), 4)
+    assert.equal(await after.used(METER, DECEMBER.start), 1)
+    assert.deepEqual(await after.breakdown(METER, NOVEMBER.start, 10), before)
+    assert.deepEqual(asked(await after.charge(charge({ limit: 4 }))), [false, 4])
   } finally {
     await again.close()
   }

@@ -1,8 +1,9 @@
 // The ledger conformance suite's second half: what charges were for, how much of that is kept, and forgetting it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ChargeOrigin, Ledger } from '../../src/model/ledger.ts'
-import type { WithLedger } from './opened_ledger.ts'
+import type { ChargeOrigin } from '../../src/model/ledger.ts'
+import type { Charging } from './charging.ts'
+import type { WithLedger } from './opened_database.ts'
 import { charge, DECEMBER, METER, NOVEMBER, sum } from './samples.ts'
 
 export const runUsageConformance = (withLedger: WithLedger): void => {
@@ -19,7 +20,7 @@ const OTHER_METER = { ...METER, name: 'calls' }
 
 const from = (address: string, userAgent = 'curl/8', day = '2026-11-21'): ChargeOrigin => ({ day, address, userAgent })
 
-const breakdown = async (ledger: Ledger): Promise<void> => {
+const breakdown = async (ledger: Charging): Promise<void> => {
   assert.deepEqual(await ledger.breakdown(METER, NOVEMBER.start, 10), [])
   const rows = [
     { ...from('192.0.2.2'), units: 30 },
@@ -39,7 +40,7 @@ const breakdown = async (ledger: Ledger): Promise<void> => {
   assert.deepEqual(await ledger.breakdown(METER, DECEMBER.start, 10), [])
 }
 
-const manyOrigins = async (ledger: Ledger): Promise<void> => {
+const manyOrigins = async (ledger: Charging): Promise<void> => {
   for (let n = 0; n < 200; n += 1) await ledger.charge(charge({ origin: from(`a${n}`), units: 2 }))
   assert.equal((await ledger.breakdown(METER, NOVEMBER.start, 1000)).length, 200)
   const late = await Promise.all(Array.from({ length: 50 }, (_, n) => ledger.charge(charge({ origin: from(`late${n}`) }))))
@@ -60,7 +61,7 @@ const manyOrigins = async (ledger: Ledger): Promise<void> => {
   assert.equal(sum(after), await ledger.used(METER, NOVEMBER.start))
 }
 
-const originsAtOnce = async (ledger: Ledger): Promise<void> => {
+const originsAtOnce = async (ledger: Charging): Promise<void> => {
   await Promise.all(Array.from({ length: 700 }, (_, n) => ledger.charge(charge({ origin: from('192.0.2.1', `agent ${n}`) }))))
   const told = await ledger.breakdown(METER, NOVEMBER.start, 1000)
   assert.equal(told.length, 201)
@@ -68,7 +69,7 @@ const originsAtOnce = async (ledger: Ledger): Promise<void> => {
   assert.equal(await ledger.used(METER, NOVEMBER.start), 700)
 }
 
-const hostileOrigins = async (ledger: Ledger): Promise<void> => {
+const hostileOrigins = async (ledger: Charging): Promise<void> => {
   const spelled = [
     "'; DROP TABLE ledger_usage; --",
     '\0',
@@ -93,7 +94,7 @@ const hostileOrigins = async (ledger: Ledger): Promise<void> => {
   assert.equal(told.length, spelled.length)
 }
 
-const sweep = async (ledger: Ledger): Promise<void> => {
+const sweep = async (ledger: Charging): Promise<void> => {
   const late = await ledger.charge(charge({ span: DECEMBER, units: 7 }))
   assert.ok(late.charged)
   await ledger.charge(charge({ origin: from('192.0.2.1') }))
@@ -110,7 +111,7 @@ const sweep = async (ledger: Ledger): Promise<void> => {
   assert.equal(sum(await ledger.breakdown(METER, DECEMBER.start, 10)), 7)
 }
 
-const bigSweep = async (ledger: Ledger): Promise<void> => {
+const bigSweep = async (ledger: Charging): Promise<void> => {
   const meter = (n: number) => ({ account: `wave/app${n}`, name: 'tokens' })
   await Promise.all(Array.from({ length: 750 }, (_, n) => ledger.charge(charge({ meter: meter(n) }))))
   await ledger.charge(charge({ meter: meter(0), span: DECEMBER }))
@@ -119,7 +120,7 @@ const bigSweep = async (ledger: Ledger): Promise<void> => {
   assert.equal(await ledger.sweep(DECEMBER.end), 0)
 }
 
-const longerWindow = async (ledger: Ledger): Promise<void> => {
+const longerWindow = async (ledger: Charging): Promise<void> => {
   const day = { start: NOVEMBER.start, end: NOVEMBER.start + 86_400 }
   const count = async (span: typeof day): Promise<number> => (await ledger.charge(charge({ span, limit: 3 }))).used
   assert.deepEqual([await count(day), await count(NOVEMBER), await count(day)], [1, 2, 3], 'a change of plan gives nothing away')

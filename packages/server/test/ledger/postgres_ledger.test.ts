@@ -2,18 +2,17 @@
 import { after, suite } from 'node:test'
 import type { PostgresServer } from '../../src/model/database.ts'
 import { openPostgres } from '../../src/store/adapters/postgres.ts'
-import { sqlLedger } from '../../src/store/tables/ledger.ts'
 import { parsed } from '../postgres/parsed.ts'
 import { noPostgres, startPostgres } from '../postgres/server.ts'
 import { runLedgerConformance } from './conformance.ts'
-import type { OpenedLedger } from './opened_ledger.ts'
+import type { OpenedDatabase } from './opened_database.ts'
 
 const postgres = noPostgres === false ? await startPostgres({ after }) : undefined
 
-const openOn = async (server: PostgresServer): Promise<OpenedLedger> => {
-  const sql = await openPostgres(server)
-  return { ledger: sqlLedger(sql), close: () => sql.close(), reopen: () => openOn(server) }
-}
+const openOn = async (server: PostgresServer): Promise<OpenedDatabase> => ({
+  sql: await openPostgres(server),
+  reopen: () => openOn(server),
+})
 
 suite('PostgreSQL', { skip: noPostgres }, () => {
   runLedgerConformance('PostgreSQL', async () => openOn(await parsed((await postgres?.emptiedDatabase()) ?? '')))

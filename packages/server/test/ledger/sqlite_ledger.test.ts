@@ -11,10 +11,11 @@ import { openSqlite } from '../../src/store/adapters/sqlite.ts'
 import type { Sql, Unit } from '../../src/store/sql.ts'
 import { ask, query, statement } from '../../src/store/sql.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
-import { sqlLedger } from '../../src/store/tables/ledger.ts'
-import { issueRecord, opaqueToken } from '../store/samples.ts'
+import { admission, issueRecord, opaqueToken } from '../store/samples.ts'
+import { spied } from '../store/spied.ts'
+import { WAYS, withToken } from './charging.ts'
 import { runLedgerConformance } from './conformance.ts'
-import type { OpenedLedger } from './opened_ledger.ts'
+import type { OpenedDatabase } from './opened_database.ts'
 import { charge, METER, NOVEMBER, sum } from './samples.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-ledger-'))
@@ -25,15 +26,9 @@ const newFile = (): string => {
   return join(folder, `${files}.db`)
 }
 
-runLedgerConformance('SQLite in memory', async () => {
-  const sql = await openSqlite({ file: ':memory:' })
-  return { ledger: sqlLedger(sql), close: () => sql.close() }
-})
+runLedgerConformance('SQLite in memory', async () => ({ sql: await openSqlite({ file: ':memory:' }) }))
 
-const openFile = async (file: string): Promise<OpenedLedger> => {
-  const sql = await openSqlite({ file })
-  return { ledger: sqlLedger(sql), close: () => sql.close(), reopen: () => openFile(file) }
-}
+const openFile = async (file: string): Promise<OpenedDatabase> => ({ sql: await openSqlite({ file }), reopen: () => openFile(file) })
 runLedgerConformance('a SQLite file', () => openFile(newFile()))
 
 test('connections that charge one file at once get exactly the limit between them', async () => {
@@ -41,7 +36,7 @@ test('connections that charge one file at once get exactly the limit between the
   const sqls = await Promise.all([1, 2, 3].map(() => openSqlite({ file })))
   const numbers: number[] = []
   const lane = async (sql: Sql): Promise<void> => {
-    const ledger = sqlLedger(sql)
+    const ledger = withToken(sql)
     while (true) {
       const answer = await ledger.charge(charge({ limit: 900 }))
       if (!answer.charged) return
@@ -54,7 +49,7 @@ test('connections that charge one file at once get exactly the limit between the
     Array.from({ length: 900 }, (_, n) => n + 1),
   )
   for (const sql of sqls) {
-    assert.equal(sum(await sqlLedger(sql).breakdown(METER, NOVEMBER.start, 10)), 900)
+    assert.equal(sum(await withToken(sql).breakdown(METER, NOVEMBER.start, 10)), 900)
     await sql.close()
   }
 })
@@ -77,74 +72,62 @@ test('a unit is told what a statement answers, with all that it has written befo
   await sql.close()
 })
 
-test('a charge and what the store writes in the same turn are one transaction', async () => {
+test('charges of tokens and requests and what else the store writes in the same turn are one transaction', async () => {
   const file = newFile()
   const sql = await openSqlite({ file })
   const store = sqlStore(sql)
-  const ledger = sqlLedger(sql)
   const watcher = new DatabaseSync(file)
-  const seen = watcher.prepare('SELECT (SELECT COUNT(*) FROM ledger) AS charges, (SELECT COUNT(*) FROM opaque_tokens) AS tokens')
+  const seen = watcher.prepare(`SELECT (SELECT SUM(units) FROM ledger WHERE day = '') AS charged,
+    (SELECT COUNT(*) FROM opaque_tokens) AS tokens, (SELECT SUM(requests) FROM usage_hours) AS requests,
+    (SELECT COUNT(*) FROM one_time_names) AS names`)
   const version = (): unknown => watcher.prepare('PRAGMA data_version').get()?.['data_version']
   const before = version()
   const commits = new Set<unknown>()
   const note = (): void => void commits.add(version())
   await Promise.all([
-    ledger.charge(charge()).then(note),
-    store.issuing.record(issueRecord({ opaque: opaqueToken('wave', 'at') })).then(note),
+    store.issuing.record(issueRecord({ charge: charge({ units: 2 }), opaque: opaqueToken('wave', 'at') })).then(note),
+    store.metering.admit(admission({ units: 3, charges: [charge({ units: 3 })] })).then(note),
+    store.replays.claim('wave', 'name', NOVEMBER.end).then(note),
   ])
-  assert.deepEqual({ ...seen.get() }, { charges: 2, tokens: 1 })
+  assert.deepEqual({ ...seen.get() }, { charged: 5, tokens: 1, requests: 1, names: 1 })
   assert.equal(commits.size, 1)
   assert.notEqual([...commits][0], before)
   watcher.close()
   await sql.close()
 })
 
-test('no statement of the ledger scans a table, however many accounts there are', async () => {
-  const file = newFile()
-  const sql = await openSqlite({ file })
-  const texts = new Set<string>()
-  const spied: Sql = {
-    ...sql,
-    read: (asked) => {
-      texts.add(asked.sql)
-      return sql.read(asked)
-    },
-    write: (unit) => sql.write(() => spy(unit())),
-    commit: (unit) => sql.commit(() => spy(unit())),
-  }
-  function* spy<T>(steps: Unit<T>): Unit<T> {
-    let step = steps.next()
-    while (!step.done) {
-      texts.add(step.value.sql)
-      step = steps.next(yield step.value)
+for (const [what, charging] of WAYS) {
+  test(`charged with ${what}, no statement of the ledger scans a table, however many accounts there are`, async () => {
+    const file = newFile()
+    const sql = await openSqlite({ file })
+    const texts = new Set<string>()
+    const ledger = charging(spied(sql, texts))
+    for (let n = 0; n < 202; n += 1) {
+      const answer = await ledger.charge(charge({ origin: { day: '2026-11-21', address: `a${n}`, userAgent: '' } }))
+      assert.ok(answer.charged)
+      if (n > 200) await ledger.refund(answer).then(() => ledger.refund(answer))
     }
-    return step.value
-  }
-  const ledger = sqlLedger(spied)
-  for (let n = 0; n < 202; n += 1) {
-    const answer = await ledger.charge(charge({ origin: { day: '2026-11-21', address: `a${n}`, userAgent: '' } }))
-    assert.ok(answer.charged)
-    if (n > 200) await ledger.refund(answer).then(() => ledger.refund(answer))
-  }
-  await ledger.refund({ charged: true, charge: charge({ units: 3 }), used: 3 })
-  await ledger.charge(charge({ limit: 0 }))
-  await ledger.charge(charge({ span: { start: NOVEMBER.start, end: NOVEMBER.end + 1 } }))
-  await ledger.breakdown(METER, NOVEMBER.start, 10)
-  await ledger.sweep(NOVEMBER.end + 2)
-  assert.equal(texts.size, 11)
-  const reader = new DatabaseSync(file)
-  for (const text of texts) {
-    const plan = reader.prepare(`EXPLAIN QUERY PLAN ${text}`).all()
-    for (const { detail } of plan) assert.doesNotMatch(String(detail), /^SCAN (?!CONSTANT ROW)/, text)
-  }
-  reader.close()
-  await sql.close()
-})
+    await ledger.refund({ charged: true, charge: charge({ units: 3 }), used: 3 })
+    await ledger.charge(charge({ limit: 0 }))
+    await ledger.charge(charge({ span: { start: NOVEMBER.start, end: NOVEMBER.end + 1 } }))
+    await ledger.breakdown(METER, NOVEMBER.start, 10)
+    await ledger.sweep(NOVEMBER.end + 2)
+    const ofLedger = [...texts].filter((text) => /\bledger\b/.test(text))
+    assert.equal(ofLedger.length, 11)
+    const reader = new DatabaseSync(file)
+    for (const text of ofLedger) {
+      const plan = reader.prepare(`EXPLAIN QUERY PLAN ${text}`).all()
+      for (const { detail } of plan) assert.doesNotMatch(String(detail), /^SCAN (?!CONSTANT ROW)/, text)
+    }
+    reader.close()
+    await sql.close()
+  })
+}
 
 test('a full disk refuses charges with one sentence, charges nothing, and charges again once there is space', async () => {
   const file = newFile()
   const sql = await openSqlite({ file, maxPages: 100 })
-  const ledger = sqlLedger(sql)
+  const ledger = withToken(sql)
   const meter = (n: number) => ({ account: `wave/app${n}`, name: 'tokens' })
   const origin = { day: '2026-11-21', address: '192.0.2.1', userAgent: 'x'.repeat(200) }
   const full = (error: unknown): boolean => error instanceof StoreUnavailable && /^There is no space left for .*: .*\.$/.test(error.message)
@@ -167,7 +150,7 @@ test('a full disk refuses charges with one sentence, charges nothing, and charge
   await sql.close()
   // The disk has space again: to take rows away SQLite may want a page first.
   const more = await openSqlite({ file, maxPages: 110 })
-  const after = sqlLedger(more)
+  const after = withToken(more)
   assert.equal(await after.sweep(NOVEMBER.end + 1), 2 * stored)
   assert.deepEqual((await after.charge(charge({ meter: meter(received), origin }))).used, 1)
   await more.close()

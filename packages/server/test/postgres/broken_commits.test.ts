@@ -6,10 +6,10 @@ import { StoreUnavailable } from '../../src/model/store.ts'
 import { openPostgres } from '../../src/store/adapters/postgres.ts'
 import type { Sql } from '../../src/store/sql.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
-import { sqlLedger } from '../../src/store/tables/ledger.ts'
 import { basic, postForm } from '../harness/http.ts'
 import { startConfigured } from '../harness/server.ts'
 import { ISSUER_PATH, ordersConfig, PASSWORD, secretOf } from '../issue/orders.ts'
+import { withToken } from '../ledger/charging.ts'
 import { charge, METER, NOVEMBER } from '../ledger/samples.ts'
 import { rotate, start } from '../store/recording.ts'
 import { ACT, client, family, NOW, realm, refreshToken } from '../store/samples.ts'
@@ -61,7 +61,7 @@ for (const [how, title] of [
 ] as const) {
   test(title, OPTIONS, async () => {
     const { sql, way, close } = await openFar()
-    const ledger = sqlLedger(sql)
+    const ledger = withToken(sql)
     for (let n = 1; n < 6; n += 1) {
       const broken = way.breakNext(how)
       const answer = await ledger.charge(charge())
@@ -75,7 +75,7 @@ for (const [how, title] of [
 
 test('a commit that arrives after it was asked after fails, and what it held is done once', OPTIONS, async () => {
   const { sql, way, run, close } = await openFar()
-  const ledger = sqlLedger(sql)
+  const ledger = withToken(sql)
   const breaking = way.breakNext('late')
   const charging = ledger.charge(charge())
   const { release } = await breaking
@@ -88,7 +88,7 @@ test('a commit that arrives after it was asked after fails, and what it held is 
 
 test('who asks after a commit that is under way waits for it', OPTIONS, async () => {
   const { sql, way, run, close } = await openFar()
-  const ledger = sqlLedger(sql)
+  const ledger = withToken(sql)
   const breaking = way.breakNext('in parts')
   const charging = ledger.charge(charge())
   const { release } = await breaking
@@ -155,7 +155,7 @@ test('over HTTP each refresh answers with a new token, whatever breaks, and the 
 
 test('while connections break at random every charge is answered and counted once', OPTIONS, async () => {
   const { sql, way, close } = await openFar()
-  const ledger = sqlLedger(sql)
+  const ledger = withToken(sql)
   const stop = new AbortController()
   let receipts = 0
   const lane = async (): Promise<void> => {
@@ -179,7 +179,7 @@ test('while connections break at random every charge is answered and counted onc
 
 test('what nobody can know is said after a few seconds, and who comes later is refused at once', OPTIONS, async () => {
   const { sql, way } = await openFar()
-  const ledger = sqlLedger(sql)
+  const ledger = withToken(sql)
   const breaking = way.breakNext('whole')
   const outcome = assert.rejects(ledger.charge(charge()), isUnknown)
   await breaking
@@ -197,7 +197,7 @@ test('what nobody can know is said after a few seconds, and who comes later is r
 
 test('a commit whose mark is gone is refused as unknown', OPTIONS, async () => {
   const { sql, way, run, close } = await openFar()
-  const ledger = sqlLedger(sql)
+  const ledger = withToken(sql)
   await ledger.charge(charge())
   const breaking = way.breakNext('late')
   await run(`CREATE FUNCTION vanish() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM write_marks WHERE id <> NEW.id; RETURN NEW; END';
@@ -212,7 +212,7 @@ test('a commit whose mark is gone is refused as unknown', OPTIONS, async () => {
 
 test('a connection whose mark was swept gets another one, and marks do not grow', OPTIONS, async () => {
   const { sql, way, run, close } = await openFar()
-  const ledger = sqlLedger(sql)
+  const ledger = withToken(sql)
   assert.equal((await ledger.charge(charge())).used, 1)
   await run('DELETE FROM write_marks')
   assert.equal((await ledger.charge(charge())).used, 2)

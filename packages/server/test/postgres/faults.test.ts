@@ -6,7 +6,7 @@ import { StoreUnavailable } from '../../src/model/store.ts'
 import { openPostgres } from '../../src/store/adapters/postgres.ts'
 import type { Sql } from '../../src/store/sql.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
-import { sqlLedger } from '../../src/store/tables/ledger.ts'
+import { withToken } from '../ledger/charging.ts'
 import { charge, METER, NOVEMBER } from '../ledger/samples.ts'
 import { ACT, realm } from '../store/samples.ts'
 import { startBreakingWay } from './breaking_way.ts'
@@ -53,7 +53,7 @@ test('while the server is killed and away everything is refused in one sentence,
   for (let n = 0; n < 3; n += 1) {
     await assert.rejects(store.realms.find('a'), isUnavailable)
     await assert.rejects(store.realms.put(realm('b'), ACT), isUnavailable)
-    await assert.rejects(sqlLedger(sql).charge(charge()), isUnavailable)
+    await assert.rejects(withToken(sql).charge(charge()), isUnavailable)
     await assert.rejects(
       sql.snapshot(async () => 1),
       isUnavailable,
@@ -71,7 +71,7 @@ test(
   OPTIONS,
   async () => {
     const { sql, server } = await open()
-    const ledger = sqlLedger(sql)
+    const ledger = withToken(sql)
     const stop = new AbortController()
     let [receipts, unknown] = [0, 0]
     const lane = async (): Promise<void> => {
@@ -107,7 +107,7 @@ test('a connection that breaks before the commit is no error: the unit is run ag
   await sql.close()
   const way = await startBreakingWay(server.port)
   const far = await openPostgres({ ...(await parsed(url)), port: way.port })
-  const ledger = sqlLedger(far)
+  const ledger = withToken(far)
   await ledger.charge(charge())
   way.cut()
   assert.equal((await ledger.charge(charge())).used, 2)

@@ -12,7 +12,7 @@ import { openSqlite } from '../../src/store/adapters/sqlite.ts'
 import { initial } from '../../src/store/migrations/0001_initial.ts'
 import { ledger as ledgerTables } from '../../src/store/migrations/0002_ledger.ts'
 import { sqlStore } from '../../src/store/sql_store.ts'
-import { sqlLedger } from '../../src/store/tables/ledger.ts'
+import { withToken } from '../ledger/charging.ts'
 import { charge, METER, NOVEMBER } from '../ledger/samples.ts'
 import { rotate } from './recording.ts'
 import { ACT, admission, apiKey, client, family, issueRecord, NOW, realm, refreshToken, reusable, secret, signingKey } from './samples.ts'
@@ -61,7 +61,7 @@ test('a database of schema 2 is all there after opening it, and takes what is ne
   makeVersion2(file)
   const sql = await openSqlite({ file })
   const store = sqlStore(sql)
-  const ledger = sqlLedger(sql)
+  const ledger = withToken(sql)
   assert.deepEqual(await store.realms.find('a'), realm('a', { keyRotation: { every: null, publishAhead: 86_400 } }))
   const secrets = [secret('one'), secret('two', { expiresAt: NOW + 60 })]
   assert.deepEqual(await store.clients.find('a', 'app'), client('a', 'app', { secrets }))

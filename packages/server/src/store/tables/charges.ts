@@ -1,6 +1,6 @@
 // Charges as units of a transaction: one row a window with what was used, decided by one conditional upsert, and one a day and origin with
 // what it was used for, next to it. Owns no definition of windows (model/window.ts).
-import type { Charge, ChargeOrigin, Meter, Receipt, Refusal } from '../../model/ledger.ts'
+import type { Charge, ChargeOrigin, Meter, Receipt } from '../../model/ledger.ts'
 import type { Query, SqlValue, Statement, Unit } from '../sql.ts'
 import { ask, query, statement } from '../sql.ts'
 
@@ -10,6 +10,12 @@ const MOST_ORIGINS = 200
 const OTHER = 'other'
 const LONGEST_ADDRESS = 64
 const LONGEST_USER_AGENT = 200
+
+export interface Refusal {
+  readonly charged: false
+  /** Units used, as of the refusal. */
+  readonly used: number
+}
 
 /** @throws RangeError if units, limit, day or now are not what they must be */
 export const refuseNonsense = ({ units, limit, span, now, origin }: Charge): void => {
