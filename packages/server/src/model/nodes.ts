@@ -20,6 +20,12 @@ export interface NodeSeen {
   readonly beat: number
 }
 
+/** Nodes that have no say in what a realm is called: the one that asks, and those that it saw stand still. */
+export interface Bystanders {
+  readonly self: string
+  readonly silent: readonly NodeSeen[]
+}
+
 /** What a node sees of the others, and of what they changed. */
 export interface Sight {
   /** Of the last change of a realm, client, user, API key or signing key. */
@@ -33,6 +39,11 @@ export interface Sight {
 
 export interface Nodes {
   look(): Promise<Sight>
+  /**
+   * The first sign of life. It comes before a change of configuration or behind it, never beside it: who changes what behind it sees this
+   * node, and what was changed before it this node sees.
+   */
+  enter(id: string, startedAt: number): Promise<void>
   /**
    * A sign of life of this node, and with `claim` the renewal of its lease or the attempt to take over the one that was seen.
    * @param startedAt epoch seconds by the node's own clock, for the operator

@@ -14,7 +14,7 @@ import type { Act, Audit, AuditEntry } from './audit.ts'
 import type { Client, ClientSecret } from './client.ts'
 import type { Issuing } from './issuing.ts'
 import type { Metering } from './metering.ts'
-import type { Nodes } from './nodes.ts'
+import type { Bystanders, Nodes } from './nodes.ts'
 import type { Realm } from './realm.ts'
 import type { SecretUse } from './secret_use.ts'
 import type { SigningKey } from './signing_key.ts'
@@ -32,6 +32,11 @@ export interface RealmStore {
   list(): Promise<Realm[]>
   /** Inserts or replaces. */
   put(realm: Realm, act: Act): Promise<void>
+  /**
+   * As `put`, where nobody objects: false, and nothing has changed, if the realm is there under another issuer and any node but these has
+   * entered. Of two nodes that have entered and claim a realm under two issuers, at whatever moment, one gets false.
+   */
+  claim(realm: Realm, act: Act, bystanders: Bystanders): Promise<boolean>
   /** Removes the realm and all that is in it. */
   remove(id: string, act: Act): Promise<void>
 }

@@ -12,6 +12,7 @@ import type { Incoming, Outgoing } from '../gateway/messages.ts'
 import { createRefusalAudit } from '../gateway/refusal_audit.ts'
 import type { Upgrade } from '../gateway/tunnel.ts'
 import type { Issuance, RealmContext } from '../issue/context.ts'
+import type { Act } from '../model/audit.ts'
 import type { Configuration } from '../model/configuration.ts'
 import { sqlStore } from '../store/sql_store.ts'
 import { sqlLedger } from '../store/tables/ledger.ts'
@@ -40,7 +41,7 @@ import { createGuardedApi, createRealmContext } from './realms.ts'
 import type { Report } from './refusal.ts'
 import type { RequestWatch } from './request_watch.ts'
 import { requestIdOf, watchRequests } from './request_watch_setup.ts'
-import { checkIssuers } from './same_issuer.ts'
+import { claimIssuers } from './same_issuer.ts'
 import { answerStarting } from './starting.ts'
 import { hostOf, splitUrl } from './target.ts'
 import { startTasks } from './tasks.ts'
@@ -100,10 +101,12 @@ export async function startServer(configuration: Configuration, options: ServeOp
       options.withoutManagement ? undefined : listen(management, host, managementPort),
     ])
     const given = options.atPorts(portOf(listener), options.withoutManagement ? managementPort : portOf(management))
-    await checkIssuers(store, given, { self: node.id, notice: issuance.notice })
+    const act: Act = { at: issuance.now(), by: 'configuration' }
     // Whoever finds what is written now finds that its writer lives.
-    await node.beat()
-    const ended = await applyConfiguration(store, given.realms, { at: issuance.now(), by: 'configuration' }, options.progress)
+    const ended = await node.enter(async () => {
+      await claimIssuers(store, given, { self: node.id, notice: issuance.notice, act })
+      return await applyConfiguration(store, given.realms, act, options.progress)
+    })
     // From here on the store says who the clients are, and nothing else need hold on to them.
     const settled = { ...given, realms: given.realms.map(({ realm }) => ({ realm, clients: [], users: [], apiKeys: [] })) }
     for (const sentence of ended) issuance.notice(sentence)

@@ -30,7 +30,7 @@ export async function seesLife(nodes: Pick<Nodes, 'look'>, self?: string): Promi
 }
 
 export interface NodeOptions {
-  readonly nodes: Pick<Nodes, 'beat' | 'leave' | 'forget'>
+  readonly nodes: Pick<Nodes, 'enter' | 'beat' | 'leave' | 'forget'>
   readonly id: string
   /** Epoch seconds, for the operator. */
   readonly startedAt: number
@@ -46,6 +46,11 @@ export interface Node {
   leads(): boolean
   /** What a look at the database showed. */
   see(sight: Pick<Sight, 'nodes' | 'lease'>): void
+  /**
+   * Lives from here on, and gives signs of it while it starts. A node that does not start has said goodbye when this rejects, as `start` did
+   * or with StoreUnavailable.
+   */
+  enter<Started>(start: () => Promise<Started>): Promise<Started>
   /** Gives a sign of life, renews the lease or takes over one that nobody holds. Rejects with StoreUnavailable. */
   beat(): Promise<void>
   /** Forgets the rows of nodes that are long gone. */
@@ -75,6 +80,17 @@ export function createNode({ nodes, id, startedAt, ticks }: NodeOptions): Node {
     return lease.holder === id || lease.holder === '' || ticks() - leaseSince >= SILENCE_MS ? lease : undefined
   }
 
+  const beat = async (): Promise<void> => {
+    // The lease counts from before it was asked for, since nobody knows when the database said yes.
+    const at = ticks()
+    const asked = claim()
+    const held = await nodes.beat(id, startedAt, asked)
+    if (held) ledUntil = at + LEASE_MS
+    else if (asked?.holder === id) ledUntil = Number.NEGATIVE_INFINITY
+    // It need not wait for the next look to know what it holds.
+    if (held) lease = { holder: id, beat: (asked?.beat ?? 0) + 1 }
+  }
+
   return {
     id,
     live: () => alive,
@@ -90,16 +106,17 @@ export function createNode({ nodes, id, startedAt, ticks }: NodeOptions): Node {
       lease = sight.lease
       leaseSince = now
     },
-    async beat() {
-      // The lease counts from before it was asked for, since nobody knows when the database said yes.
-      const at = ticks()
-      const asked = claim()
-      const held = await nodes.beat(id, startedAt, asked)
-      if (held) ledUntil = at + LEASE_MS
-      else if (asked?.holder === id) ledUntil = Number.NEGATIVE_INFINITY
-      // It need not wait for the next look to know what it holds.
-      if (held) lease = { holder: id, beat: (asked?.beat ?? 0) + 1 }
+    async enter(start) {
+      await nodes.enter(id, startedAt)
+      const signs = setInterval(() => void beat().catch(() => undefined), BEAT_MS)
+      try {
+        return await start().finally(() => clearInterval(signs))
+      } catch (error) {
+        await nodes.leave(id).catch(() => undefined)
+        throw error
+      }
     },
+    beat,
     async sweep() {
       const silent = [...others.values()].filter(({ since }) => ticks() - since >= FORGOTTEN_MS)
       if (silent.length > 0) await nodes.forget(silent)

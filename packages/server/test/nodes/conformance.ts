@@ -1,7 +1,7 @@
 // What every adapter of the Nodes port holds.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Lease, Nodes } from '../../src/model/nodes.ts'
+import type { Lease, NodeSeen, Nodes } from '../../src/model/nodes.ts'
 import type { Store } from '../../src/model/store.ts'
 import { ACT, NOW, realm } from '../store/samples.ts'
 
@@ -71,6 +71,53 @@ export const runNodesConformance = (name: string, open: (count: number) => Promi
         assert.equal(await other.forget(before), 0)
         assert.equal(await other.forget((await other.look()).nodes), 1)
         assert.deepEqual((await one.look()).nodes, [])
+      }),
+    )
+
+    test(
+      'of nodes that enter and name one realm differently at the same moment one does, and who entered first objects to who comes later',
+      over(8, async (all, stores) => {
+        for (let round = 0; round < 10; round += 1) {
+          const id = `realm-${round}`
+          const named = await Promise.all(
+            all.map(async (nodes, index) => {
+              const self = `${round}.${index}`
+              await nodes.enter(self, NOW)
+              return stores[index]?.realms.claim(realm(id, { issuer: `https://${self}` }), ACT, { self, silent: [] })
+            }),
+          )
+          const winner = named.indexOf(true)
+          assert.deepEqual(
+            named,
+            all.map((_, index) => index === winner),
+          )
+          assert.equal((await stores[0]?.realms.find(id))?.issuer, `https://${round}.${winner}`)
+        }
+      }),
+    )
+
+    test(
+      'a realm is renamed past nodes that are silent, and past no other',
+      over(2, async ([one, other], [store, there]) => {
+        assert.ok(one && other && store && there)
+        const claim = async (issuer: string, silent: readonly NodeSeen[]) =>
+          await there.realms.claim(realm('a', { issuer }), ACT, { self: 'other', silent })
+        await one.enter('one', NOW)
+        await other.enter('other', NOW)
+        assert.equal(await claim('https://a', []), true, 'nobody had named it')
+        const { revision } = await one.look()
+        assert.equal(await claim('https://a', []), true, 'the same name is no dispute')
+        const seen = (await other.look()).nodes
+        assert.equal(await claim('https://b', []), false)
+        await one.beat('one', NOW, undefined)
+        assert.equal(await claim('https://b', seen), false, 'it has given a sign since')
+        assert.equal((await store.realms.find('a'))?.issuer, 'https://a')
+        assert.equal((await store.audit.read({ after: 0, limit: 10 })).length, 1)
+        assert.ok((await one.look()).revision >= revision)
+        assert.equal(await claim('https://b', (await other.look()).nodes), true)
+        await one.leave('one')
+        assert.equal(await claim('https://c', []), true)
+        assert.equal((await store.realms.find('a'))?.issuer, 'https://c')
       }),
     )
 

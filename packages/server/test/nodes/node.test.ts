@@ -10,6 +10,10 @@ function world() {
   let lease: Lease = { holder: '', beat: 0 }
   const away = new Set<string>()
   const nodes = {
+    async enter(id: string) {
+      if (away.has(id)) throw new Error('away')
+      beats.set(id, 1)
+    },
     async beat(id: string, _startedAt: number, claim: Lease | undefined) {
       if (away.has(id)) throw new Error('away')
       beats.set(id, (beats.get(id) ?? 0) + 1)
@@ -42,6 +46,29 @@ function world() {
   }
   return { clock, beats, away, join, look, pass }
 }
+
+test('a node gives signs of life while it starts; one that does not start has said goodbye', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const { away, beats, join } = world()
+  const a = join('a')
+  const started = await a.enter(async () => {
+    assert.equal(beats.get('a'), 1)
+    for (const beat of [2, 3]) {
+      t.mock.timers.tick(1500)
+      assert.equal(beats.get('a'), beat)
+    }
+    return 'started'
+  })
+  assert.equal(started, 'started')
+  t.mock.timers.tick(1500)
+  assert.equal(beats.get('a'), 3, 'the tasks go on with it')
+  const fault = (): Promise<never> => Promise.reject(new Error('not here'))
+  await assert.rejects(a.enter(fault), /not here/)
+  t.mock.timers.tick(1500)
+  assert.equal(beats.has('a'), false)
+  away.add('a')
+  await assert.rejects(a.enter(fault), /away/)
+})
 
 test('nodes count each other, a killed one is gone after five seconds of silence, and one that says goodbye at once', async () => {
   const { away, join, look, pass } = world()

@@ -11,6 +11,9 @@ export const raiseRevision: Statement = { sql: RAISE_REVISION, params: [], blind
 /** The same for what removes much at once, and so has a transaction to itself. */
 export const raiseRevisionAlone: Statement = { sql: RAISE_REVISION, params: [], blind: true }
 
+/** First statement of what must not happen beside a change of configuration, and is none. */
+export const holdRevision: Statement = { ...statement("UPDATE counters SET value = value WHERE name = 'revision'"), blind: true }
+
 export const revision = query(
   statement("SELECT value FROM counters WHERE name = 'revision'"),
   (rows: readonly { value: number }[]) => rows[0]?.value ?? 0,

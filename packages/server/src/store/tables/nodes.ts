@@ -1,10 +1,12 @@
 // Nodes and their lease as rows. One statement tells a node all that it must know to be up to date.
 import type { Lease, NodeSeen, Nodes, Sight } from '../../model/nodes.ts'
 import type { Sql, Unit } from '../sql.ts'
-import { query, statement } from '../sql.ts'
+import { each, query, statement } from '../sql.ts'
+import { holdRevision } from './counters.ts'
 
 export const nodeTable = (sql: Sql): Nodes => ({
   look: () => sql.read(sight),
+  enter: (id, startedAt) => sql.write(() => enter(id, startedAt)),
   beat: (id, startedAt, claim) => sql.write(() => beat(id, startedAt, claim)),
   leave: (id) => sql.write(() => leave(id)),
   forget: (silent) => sql.write(() => forget(silent)),
@@ -29,6 +31,11 @@ const TAKE_OVER = "UPDATE leases SET beat = beat + 1, holder = ? WHERE name = 'l
 const FIRST = "INSERT INTO leases (name, holder, beat) VALUES ('leader', ?, 1) ON CONFLICT (name) DO NOTHING"
 const LET_GO = "UPDATE leases SET beat = beat + 1, holder = '' WHERE name = 'leader' AND holder = ?"
 
+function* enter(id: string, startedAt: number): Unit<void> {
+  yield holdRevision
+  yield statement(SIGN, id, startedAt)
+}
+
 function* beat(id: string, startedAt: number, claim: Lease | undefined): Unit<boolean> {
   yield statement(SIGN, id, startedAt)
   if (claim === undefined) return false
@@ -47,6 +54,11 @@ function* forget(silent: readonly NodeSeen[]): Unit<number> {
   for (const one of silent) removed += yield statement('DELETE FROM nodes WHERE id = ? AND beat = ?', one.id, one.beat)
   return removed
 }
+
+export const nodesSeen = query(
+  statement('SELECT id, beat FROM nodes'),
+  each((row: NodeSeen): NodeSeen => row),
+)
 
 const sight = query(statement(LOOK), (rows: readonly SightRow[]): Sight => {
   const counter = (name: string): number => rows.find((row) => row.kind === 'counter' && row.name === name)?.value ?? 0

@@ -1,5 +1,6 @@
 // Realms as rows: one JSON document each, found by id.
 import type { Act } from '../../model/audit.ts'
+import type { Bystanders, NodeSeen } from '../../model/nodes.ts'
 import type { Realm } from '../../model/realm.ts'
 import type { RealmStore } from '../../model/store.ts'
 import type { Query, Sql, Unit } from '../sql.ts'
@@ -7,11 +8,13 @@ import { ask, each, first, query, statement } from '../sql.ts'
 import { appendAudit } from './audit.ts'
 import { acted, changeOf } from './change.ts'
 import { raiseRevision, raiseRevisionAlone } from './counters.ts'
+import { nodesSeen } from './nodes.ts'
 
 export const realmTable = (sql: Sql): RealmStore => ({
   find: (id) => sql.read(find(id)),
   list: () => sql.read(query(statement('SELECT document FROM realms ORDER BY id'), each(toRealm))),
   put: (realm, act) => sql.write(() => put(realm, act)),
+  claim: (realm, act, bystanders) => sql.write(() => claim(realm, act, bystanders)),
   remove: (id, act) => sql.write(() => remove(id, act)),
 })
 
@@ -27,6 +30,18 @@ const REMOVE = [
 ]
 
 const find = (id: string): Query<Realm | undefined> => query(statement('SELECT document FROM realms WHERE id = ?', id), first(toRealm))
+
+function* claim(realm: Realm, act: Act, { self, silent }: Bystanders): Unit<boolean> {
+  // Whoever else changes this realm, or enters, has done it before or does it after.
+  yield raiseRevision
+  const before = yield* ask(find(realm.id))
+  if (before !== undefined && before.issuer !== realm.issuer) {
+    const isBystander = ({ id, beat }: NodeSeen): boolean => id === self || silent.some((one) => one.id === id && one.beat === beat)
+    if (!(yield* ask(nodesSeen)).every(isBystander)) return false
+  }
+  yield* put(realm, act)
+  return true
+}
 
 function* put(realm: Realm, act: Act): Unit<void> {
   yield raiseRevision
