@@ -1,6 +1,6 @@
 // docs/configuration.md against the operator's types, both ways: no member without its row, no row without its member.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
@@ -46,6 +46,17 @@ function rows(heading: string): string[] {
   const firstCells = [...section.matchAll(/^\| (`[^|]*)\|/gm)].map((row) => row[1] ?? '')
   return firstCells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map((name) => name[1] ?? ''))
 }
+
+/** Between the supervisor and its workers, and a name that `init` proposes. */
+const NOT_SETTINGS = ['COUNTERSIGN_WORKER_PORT', 'COUNTERSIGN_WORKER_UPSTREAM', 'COUNTERSIGN_MASTER_KEY']
+
+test('every environment variable of the server is on the page, and no other', () => {
+  const source = new URL('../packages/server/src/', import.meta.url)
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
+  const text = files.map((path) => readFileSync(new URL(path, source), 'utf8')).join('\n')
+  const named = new Set([...text.matchAll(/COUNTERSIGN_[A-Z_]+/g)].map(([name]) => name))
+  assert.deepEqual(rows('The environment').sort(), [...named].filter((name) => !NOT_SETTINGS.includes(name)).sort())
+})
 
 test('there are no other interfaces than those the page has a section for', () => {
   const all = [...types.matchAll(/interface (\w+) \{/g)].map((found) => found[1] ?? '')

@@ -24,7 +24,7 @@ export const command: Command = {
 
   --config FILE           the configuration, .ts or .json (\`countersign init\` writes one)
   --demo                  five sample realms on loopback, state in memory
-  --data DIR              keep everything in one database file in DIR; without it state is in memory
+  --data DIR              keep everything in one database file in DIR; without it and --database state is in memory
   --database URL          keep everything on a PostgreSQL server, postgres://user@host/database, which several nodes may share
   --host H                address of both listeners (127.0.0.1)
   --port N                public listener: realms and guarded APIs (8080; 0: any free port)
