@@ -75,14 +75,15 @@ for (const [name, handler] of Object.entries(HANDLERS)) {
       const told: (readonly unknown[])[] = []
       for (const also of ['', 'Connection: keep-alive, x\r\n']) {
         const socket = await connectTo(front.origin)
-        const closed = new Promise((resolve) => socket.once('close', resolve))
+        const closed = Promise.withResolvers<void>()
+        socket.once('close', () => closed.resolve())
         let said = ''
         socket.setEncoding('latin1').on('data', (piece: string) => (said += piece))
         socket.write(`${method} / HTTP/1.1\r\nHost: x\r\n${also}\r\n`)
         // What is asked next shows where the answer before it has ended.
         await pause(30)
         socket.write('GET /end HTTP/1.1\r\nHost: x\r\n\r\n')
-        await closed
+        await closed.promise
         told.push(parts(said.replaceAll(/\r\nDate: (?!Thu, 01 Jan 1970)[^\r]*/g, '')))
       }
       assert.deepEqual(told[0], told[1])

@@ -130,30 +130,30 @@ test('a caller who sends without end while his answer is under way is not listen
 
 test('an answer ends with its connection, and hears of it once', async () => {
   const answers: Outgoing[] = []
-  let closed = 0
+  const closed: boolean[] = []
   const front = await start((_request, response) => {
-    answers.push(response.once('close', () => (closed += 1)))
+    answers.push(response.once('close', () => closed.push(true)))
     response.writeHead(200, { 'content-length': 100 }).write('a beginning')
   })
   const socket = await connectTo(front.origin)
   socket.write(GET('/'))
   await readUntil(socket, /a beginning$/)
   socket.destroy()
-  while (closed === 0) await pause(1)
+  while (closed.length === 0) await pause(1)
   const [answer] = answers
   assert.deepEqual([answer?.destroyed, answer?.writableFinished, answer?.write('x'), answer?.socket], [true, false, false, null])
   answer?.end('x')
   await pause(5)
-  assert.equal(closed, 1)
+  assert.equal(closed.length, 1)
 })
 
 test('a caller who ends his side wants no more', async () => {
-  let closed = false
-  const front = await start((_request, response) => void response.once('close', () => (closed = true)))
+  const closed = Promise.withResolvers<void>()
+  const front = await start((_request, response) => void response.once('close', () => closed.resolve()))
   const socket = await connectTo(front.origin)
   socket.end(GET('/'))
   await readUntil(socket, /x/).catch(() => undefined)
-  while (!closed) await pause(1)
+  await closed.promise
 })
 
 test('an answer that says so ends the connection', async () => {

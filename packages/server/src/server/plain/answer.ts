@@ -80,10 +80,7 @@ export class PlainAnswer extends EventEmitter implements Watched {
 
   writeHead(status: number, fields: OutgoingHttpHeaders | OutgoingHttpHeader[] = {}): this {
     if (this.headersSent) throw new Error('An answer has one head.')
-    // What a head that could not be written left behind.
-    this.#left = undefined
-    this.#isDated = false
-    this.#saysClose = false
+    this.#forget()
     this.counted?.(status)
     let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`
     if (Array.isArray(fields)) for (let i = 0; i + 1 < fields.length; i += 2) text += this.#field(String(fields[i]), fields[i + 1])
@@ -163,6 +160,13 @@ export class PlainAnswer extends EventEmitter implements Watched {
     if (this.writableFinished || this.destroyed) return
     this.destroyed = true
     this.emit('close')
+  }
+
+  /** What a head that could not be written left behind. */
+  #forget(): void {
+    this.#left = undefined
+    this.#isDated = false
+    this.#saysClose = false
   }
 
   #field(name: string, value: OutgoingHttpHeader | undefined): string {
