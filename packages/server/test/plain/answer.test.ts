@@ -44,6 +44,8 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   'more than a connection takes at once': (response) => response.writeHead(200, { 'content-length': BIG.length }).end(BIG),
   'more than a connection takes at once, of unknown length': (response) => response.writeHead(200, {}).end(BIG),
+  'no head of its own': (response) => [response.write('one'), response.end()],
+  'no head of its own, and the head first': (response) => [response.flushHeaders(), response.end('two')],
   nothing: (response) => response.writeHead(200, { 'content-length': 0 }).end(),
   '204': (response) => response.writeHead(204, {}).end(),
   '304 with the length of what it would be': (response) => response.writeHead(304, { 'content-length': 10, etag: '"x"' }).end(),
@@ -102,6 +104,44 @@ test('what was told longer than it is breaks off, and so does what is longer tha
     const said = await heads(front, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
     assert.ok(!said.includes('sixsix'))
   }
+})
+
+test('what broke off was never finished, and nothing that came behind it is done', async () => {
+  const ends: Readonly<Record<string, (response: Outgoing) => unknown>> = {
+    '/short': (response) => response.end('four'),
+    '/long': (response) => response.end('sixsix'),
+    '/pieces': (response) => [response.write('four'), response.write('more'), response.end()],
+    '/destroyed': (response) => [response.write('fives'), response.destroy(), response.end()],
+  }
+  const heard: string[] = []
+  const front = await startFront((request, response) => {
+    const path = request.url ?? ''
+    for (const event of ['finish', 'close'] as const) response.once(event, () => heard.push(`${path} ${event}`))
+    setTimeout(() => {
+      response.writeHead(200, { 'content-length': 5 })
+      ends[path]?.(response)
+      heard.push(`${path} ${response.destroyed ? 'destroyed' : 'alive'}`)
+    }, 20)
+  })
+  fronts.push(front)
+  for (const path of Object.keys(ends)) {
+    const socket = await connectTo(front.origin)
+    socket.resume().on('error', () => undefined)
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    while (!front.seen.includes(`GET ${path} plain`)) await pause(1)
+    socket.write('GET /behind HTTP/1.1\r\nHost: x\r\n\r\n')
+    await closed
+    await pause(5)
+  }
+  assert.deepEqual(
+    heard,
+    Object.keys(ends).flatMap((path) => [`${path} destroyed`, `${path} close`]),
+  )
+  assert.deepEqual(
+    front.seen,
+    Object.keys(ends).map((path) => `GET ${path} plain`),
+  )
 })
 
 test('what would be another field, another head or another framing is not written', async () => {

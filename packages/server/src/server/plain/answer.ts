@@ -59,6 +59,7 @@ export class PlainAnswer extends EventEmitter implements Watched {
   /** Writes that the connection has not let go of. */
   #leaving = 0
   #ended = false
+  #closed = false
 
   constructor(req: PlainRequest, line: AnswerLine) {
     super()
@@ -98,6 +99,7 @@ export class PlainAnswer extends EventEmitter implements Watched {
   }
 
   flushHeaders(): void {
+    if (!this.headersSent) this.writeHead(this.statusCode)
     if (this.#head !== '') this.#put(this.#takeHead(), 'latin1')
   }
 
@@ -139,6 +141,7 @@ export class PlainAnswer extends EventEmitter implements Watched {
   }
 
   destroy(): this {
+    this.destroyed = true
     this.#line.socket.destroy()
     return this
   }
@@ -151,13 +154,14 @@ export class PlainAnswer extends EventEmitter implements Watched {
     if (!this.#ended || this.#leaving > 0 || this.destroyed) return false
     this.writableFinished = true
     this.emit('finish')
-    this.emit('close')
+    this.gone()
     return true
   }
 
-  /** The connection has ended before it. */
+  /** It has left, or the connection has ended before it. */
   gone(): void {
-    if (this.writableFinished || this.destroyed) return
+    if (this.#closed) return
+    this.#closed = true
     this.destroyed = true
     this.emit('close')
   }
