@@ -7,6 +7,7 @@ import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Incoming, Outgoing } from '../../src/gateway/messages.ts'
 import { uploadOf } from '../../src/gateway/messages.ts'
+import type { ConnectionOwner, Patience } from '../../src/server/plain/connection.ts'
 import { PlainConnection } from '../../src/server/plain/connection.ts'
 import { connectTo, readUntil } from '../gateway/gate.ts'
 import { exchange, statuses } from '../harness/raw.ts'
@@ -147,6 +148,22 @@ test('an answer ends with its connection, and hears of it once', async () => {
   assert.equal(closed.length, 1)
 })
 
+test('what came behind an answer is not done when the connection was ended with it', async () => {
+  const front = await start((request, response) => {
+    setTimeout(() => {
+      response.writeHead(200, { 'content-length': 4 }).end('done')
+      request.socket.destroy()
+    }, 20)
+  })
+  const socket = await connectTo(front.origin)
+  socket.resume().write(GET('/'))
+  while (front.seen.length === 0) await pause(1)
+  socket.write(GET('/behind'))
+  await once(socket, 'close')
+  await pause(5)
+  assert.deepEqual(front.seen, ['GET / plain'])
+})
+
 test('a caller who ends his side wants no more', async () => {
   const closed = Promise.withResolvers<void>()
   const front = await start((_request, response) => void response.once('close', () => closed.resolve()))
@@ -193,16 +210,43 @@ test('an answer that does not end is cut off when the drain has lasted too long'
   await Promise.all([front.drain(), once(socket, 'close')])
 })
 
-test('a connection on which nothing comes is not kept', async () => {
+/** Connections of the test's own patience. */
+async function patient(patience: Patience, take: ConnectionOwner['take']): Promise<{ socket: Socket; gone: Promise<unknown> }> {
   const server = createServer({ allowHalfOpen: true })
   const gone = new Promise((resolve) => {
-    const owner = { take: () => assert.fail(), passOn: () => assert.fail(), isEnding: () => false, gone: resolve }
-    server.on('connection', (socket: Socket) => new PlainConnection(socket, owner, 20))
+    const owner = { take, passOn: () => assert.fail(), isEnding: () => false, gone: resolve }
+    server.on('connection', (socket: Socket) => new PlainConnection(socket, owner, patience))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const socket = await connectTo(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  socket.resume()
+  socket.once('close', () => server.close()).resume()
+  return { socket, gone }
+}
+
+test('a connection on which nothing comes is not kept', async () => {
+  const { socket, gone } = await patient({ firstMs: 20, nextMs: 60_000 }, () => assert.fail())
   await Promise.all([gone, once(socket, 'close')])
-  server.close()
+})
+
+test('a connection on which nothing more comes is not kept, though its answer ended long after the last byte', async () => {
+  const { socket, gone } = await patient({ firstMs: 60_000, nextMs: 20 }, (_request, answer) => {
+    answer.writeHead(200, { 'content-length': 3 }).flushHeaders()
+    setTimeout(() => answer.end(), 70)
+  })
+  socket.write(GET('/').replace('GET', 'HEAD'))
+  await Promise.all([gone, once(socket, 'close')])
+})
+
+test('a connection is kept longer than its caller was told, since a request may be on its way', async () => {
+  let kept = 0
+  const front = await start((request, response) => {
+    kept = request.socket.timeout ?? 0
+    echoing(request, response)
+  })
+  const socket = await connectTo(front.origin)
+  socket.write(GET('/'))
+  const told = Number(/\r\nKeep-Alive: timeout=(\d+)\r\n/.exec(await readUntil(socket, /<\/ >$/))?.[1])
+  socket.destroy()
+  assert.ok(kept > told * 1000, `${kept} ms`)
 })

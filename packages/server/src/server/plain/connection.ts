@@ -16,20 +16,29 @@ export interface ConnectionOwner {
   readonly gone: (connection: PlainConnection) => void
 }
 
-/** So long a connection may be silent before its first request. */
-const SILENT_MS = 10_000
+/** How long nothing may come while no answer is under way. */
+export interface Patience {
+  /** Before the first request. */
+  readonly firstMs: number
+  readonly nextMs: number
+}
+
+/** A second more than was told, as node:http has it: what is sent at the last moment is still on its way. */
+const PATIENCE: Patience = { firstMs: 10_000, nextMs: KEEP_ALIVE_MS + 1_000 }
 
 export class PlainConnection implements AnswerLine {
   readonly socket: Socket
   readonly #owner: ConnectionOwner
+  readonly #patience: Patience
   #answer: PlainAnswer | undefined
   /** Read while an answer is under way: the next request, or the beginning of it. */
   #held: Buffer | undefined
 
-  constructor(socket: Socket, owner: ConnectionOwner, silentMs = SILENT_MS) {
+  constructor(socket: Socket, owner: ConnectionOwner, patience = PATIENCE) {
     this.socket = socket
     this.#owner = owner
-    socket.setTimeout(silentMs)
+    this.#patience = patience
+    socket.setTimeout(patience.firstMs)
     socket.on('data', this.#data).on('end', this.#end).on('timeout', this.#timeout).on('drain', this.#drain)
     socket.on('error', ignore).on('close', this.#closed)
   }
@@ -47,7 +56,8 @@ export class PlainConnection implements AnswerLine {
     this.#answer = undefined
     if (answer.closes || this.isEnding()) return this.socket.destroySoon()
     const held = this.#held
-    if (held === undefined) return
+    // A request on a connection that was ended meanwhile would be done for nobody.
+    if (held === undefined || this.socket.destroyed) return
     this.#held = undefined
     this.socket.resume()
     this.#data(held)
@@ -61,7 +71,8 @@ export class PlainConnection implements AnswerLine {
     }
     const request = readPlain(bytes, this.socket)
     if (request === undefined) return this.#passOn(bytes)
-    if (this.socket.timeout !== KEEP_ALIVE_MS) this.socket.setTimeout(KEEP_ALIVE_MS)
+    const { nextMs } = this.#patience
+    if (this.socket.timeout !== nextMs) this.socket.setTimeout(nextMs)
     const answer = new PlainAnswer(request, this)
     this.#answer = answer
     this.#owner.take(request, answer)
@@ -79,7 +90,11 @@ export class PlainConnection implements AnswerLine {
   /** As node:http does: who sends no more wants no more. */
   readonly #end = (): void => void this.socket.end()
 
-  readonly #timeout = (): void => this.endIfIdle()
+  readonly #timeout = (): void => {
+    this.endIfIdle()
+    // An answer may end without another byte: it is told once, and would not be again.
+    if (this.#answer !== undefined) this.socket.setTimeout(this.#patience.nextMs)
+  }
 
   readonly #drain = (): void => void this.#answer?.emit('drain')
 
