@@ -182,34 +182,6 @@ test('an answer that says so ends the connection', async () => {
   assert.match(said, /\r\nconnection: close\r\n/)
 })
 
-test('a drain ends connections at rest at once, and the others with their answer', async () => {
-  let finish = (): void => undefined
-  const front = await startFront((request, response) => {
-    if (request.url === '/slow') finish = () => echoing(request, response)
-    else echoing(request, response)
-  })
-  const [atRest, silent, busy] = [await connectTo(front.origin), await connectTo(front.origin), await connectTo(front.origin)]
-  atRest.write(GET('/1'))
-  await readUntil(atRest, /<\/1 >$/)
-  busy.write(GET('/slow'))
-  while (front.seen.length < 2) await pause(1)
-  const drained = front.drain()
-  await Promise.all([atRest, silent].map((socket) => socket.resume() && once(socket, 'close')))
-  finish()
-  assert.match(await readUntil(busy, /<\/slow >$/), /\r\nConnection: close\r\n/)
-  busy.resume()
-  await drained
-})
-
-test('an answer that does not end is cut off when the drain has lasted too long', async () => {
-  const front = await startFront(() => undefined)
-  const socket = await connectTo(front.origin)
-  socket.write(GET('/'))
-  while (front.seen.length === 0) await pause(1)
-  socket.resume()
-  await Promise.all([front.drain(), once(socket, 'close')])
-})
-
 /** Connections of the test's own patience. */
 async function patient(patience: Patience, take: ConnectionOwner['take']): Promise<{ socket: Socket; gone: Promise<unknown> }> {
   const server = createServer({ allowHalfOpen: true })

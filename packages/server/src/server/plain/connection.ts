@@ -75,6 +75,8 @@ export class PlainConnection implements AnswerLine {
     if (this.socket.timeout !== nextMs) this.socket.setTimeout(nextMs)
     const answer = new PlainAnswer(request, this)
     this.#answer = answer
+    // Whoever always asks one ahead would keep it for ever.
+    answer.closes = this.#owner.isEnding()
     this.#owner.take(request, answer)
   }
 
