@@ -7,7 +7,7 @@ import { exchange, statuses } from '../harness/raw.ts'
 import type { Upstream } from '../harness/upstream.ts'
 import { startUpstream } from '../harness/upstream.ts'
 import type { Gate } from './gate.ts'
-import { answered, startGate, startSockets, whole } from './gate.ts'
+import { answered, connectTo, readUntil, startGate, startSockets, whole } from './gate.ts'
 
 let upstream: Upstream
 /** Takes bodies of 1000 bytes, waits a second, tries twice more. */
@@ -60,6 +60,16 @@ test('the connection ends behind a body that was refused, and behind one that wa
   handlers.set('/gives-up', (request) => request.socket.destroy())
   const half = await exchange(gate.origin, `${gate.head('POST /apis/gate/gives-up')}Content-Length: 900\r\n\r\nhalf`)
   assert.deepEqual(statuses(half), [502])
+})
+
+test('the connection goes on behind a body that was refused when all of it had come', async () => {
+  const socket = await connectTo(gate.origin)
+  const large = `${gate.head('POST /apis/gate/large')}Content-Length: 1001\r\n\r\n${'x'.repeat(1001)}`
+  for (let time = 0; time < 2; time++) {
+    socket.write(large)
+    assert.deepEqual(statuses(await readUntil(socket, /\}$/)), [413])
+  }
+  socket.destroy()
 })
 
 test('a body in chunks is a 413 at the first byte too many, and the upstream never has a whole request', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { secretHash } from '../../src/model/secret_hash.ts'
 import { createLogSink } from '../../src/server/log_sink.ts'
+import { connectTo, readUntil } from '../gateway/gate.ts'
 import { basic, postForm, send } from '../harness/http.ts'
 import { startEcho } from '../harness/upstream.ts'
 import { BOUNDED, serve } from '../process/program.ts'
@@ -77,6 +78,37 @@ test('a caller that is no trusted proxy does not name his request, and the upstr
   const received = answer.json['headers'] as Record<string, string>
   assert.equal(received['x-request-id'], id)
   assert.ok(!JSON.stringify(received).includes('mine'))
+})
+
+test('the line is the same whoever reads the request: this server itself, or node:http', BOUNDED, async () => {
+  const server = await started({ trustedProxies: ['127.0.0.1'] })
+  const token = String((await postForm(server.tokenUrl, CREDENTIALS, basic('shop', SHOP))).json['access_token'])
+  const form = 'grant_type=client_credentials'
+  const authorization = `Authorization: ${basic('shop', SHOP)['authorization']}\r\n`
+  const bearer = `Authorization: Bearer ${token}\r\n`
+  const requests = [
+    `POST /realms/depot/oauth2/token HTTP/1.1\r\nHost: x\r\n${authorization}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${form.length}\r\n\r\n${form}`,
+    'POST /realms/depot/oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n',
+    'GET /realms/depot/.well-known/openid-configuration HTTP/1.1\r\nHost: x\r\n\r\n',
+    'HEAD /realms/depot/.well-known/openid-configuration HTTP/1.1\r\nHost: x\r\n\r\n',
+    `GET /apis/goods/orders/1 HTTP/1.1\r\nHost: x\r\n${bearer}\r\n`,
+    `PUT /apis/goods/orders/1 HTTP/1.1\r\nHost: x\r\n${bearer}Content-Length: 4\r\n\r\nbody`,
+    'GET /apis/goods/orders/1 HTTP/1.1\r\nHost: x\r\n\r\n',
+    'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n',
+  ]
+  for (const one of requests) {
+    for (const also of ['', 'Connection: keep-alive, x\r\n']) {
+      const socket = await connectTo(server.origin)
+      socket.write(one.replace('Host: x\r\n', `Host: x\r\nX-Request-Id: one\r\n${also}`))
+      await readUntil(socket, one.startsWith('HEAD') ? /\r\n\r\n$/ : /\}/)
+      socket.destroy()
+    }
+  }
+  await server.end('SIGTERM')
+  await server.upstream.close()
+  const told = linesOf(server.stdout()).map(({ time, milliseconds, ...line }) => line)
+  assert.equal(told.length, 1 + 2 * requests.length)
+  for (let at = 1; at < told.length; at += 2) assert.deepEqual(told[at], told[at + 1])
 })
 
 test('lines leave in order, also where they are written in parts', async () => {
