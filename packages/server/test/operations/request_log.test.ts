@@ -106,7 +106,7 @@ test('the line is the same whoever reads the request: this server itself, or nod
   }
   await server.end('SIGTERM')
   await server.upstream.close()
-  const told = linesOf(server.stdout()).map(({ time, milliseconds, ...line }) => line)
+  const told = linesOf(server.stdout()).map(({ time: _time, milliseconds: _milliseconds, ...line }) => line)
   assert.equal(told.length, 1 + 2 * requests.length)
   for (let at = 1; at < told.length; at += 2) assert.deepEqual(told[at], told[at + 1])
 })

@@ -1,5 +1,6 @@
 // Answers to plain requests beside node:http's own: the same handler, asked in a way that is plain and in one that is not, says the same.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Outgoing } from '../../src/gateway/messages.ts'
@@ -77,8 +78,7 @@ for (const [name, handler] of Object.entries(HANDLERS)) {
       const told: (readonly unknown[])[] = []
       for (const also of ['', 'Connection: keep-alive, x\r\n']) {
         const socket = await connectTo(front.origin)
-        const closed = Promise.withResolvers<void>()
-        socket.once('close', () => closed.resolve())
+        const closed = once(socket, 'close')
         let said = ''
         socket.setEncoding('latin1').on('data', (piece: string) => (said += piece))
         socket.write(`${method} / HTTP/1.1\r\nHost: x\r\n${also}\r\n`)
@@ -127,7 +127,7 @@ test('what broke off was never finished, and nothing that came behind it is done
   for (const path of Object.keys(ends)) {
     const socket = await connectTo(front.origin)
     socket.resume().on('error', () => undefined)
-    const closed = new Promise((resolve) => socket.once('close', resolve))
+    const closed = once(socket, 'close')
     socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
     while (!front.seen.includes(`GET ${path} plain`)) await pause(1)
     socket.write('GET /behind HTTP/1.1\r\nHost: x\r\n\r\n')

@@ -81,7 +81,7 @@ export class PlainAnswer extends EventEmitter implements Watched {
 
   writeHead(status: number, fields: OutgoingHttpHeaders | OutgoingHttpHeader[] = {}): this {
     if (this.headersSent) throw new Error('An answer has one head.')
-    this.#forget()
+    this.#forgetHead()
     this.counted?.(status)
     let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`
     if (Array.isArray(fields)) for (let i = 0; i + 1 < fields.length; i += 2) text += this.#field(String(fields[i]), fields[i + 1])
@@ -167,7 +167,7 @@ export class PlainAnswer extends EventEmitter implements Watched {
   }
 
   /** What a head that could not be written left behind. */
-  #forget(): void {
+  #forgetHead(): void {
     this.#left = undefined
     this.#isDated = false
     this.#saysClose = false
