@@ -1,8 +1,8 @@
 // Which proxies may ask about requests, and whom they say a request is from. Answers nothing. RFC 9700 section 4.13.
 import { timingSafeEqual } from 'node:crypto'
-import { isIP } from 'node:net'
 import type { Api } from '../model/api.ts'
 import { secretHash } from '../model/secret_hash.ts'
+import { readAddress } from './address.ts'
 import type { Incoming } from './messages.ts'
 
 /** Where a proxy shows the secret it has of the configuration. */
@@ -49,11 +49,12 @@ const MAX_HOPS = 32
 function nearest(field: string, isProxy: (address: string) => boolean): string | undefined {
   const hops = field.split(',', MAX_HOPS + 1).map((hop) => hop.trim())
   if (hops.length > MAX_HOPS) return undefined
+  let address: string | undefined
   for (const hop of hops.toReversed()) {
-    if (isIP(hop) === 0) return undefined
-    if (!isProxy(hop)) return hop
+    address = readAddress(hop)
+    if (address === undefined || !isProxy(address)) return address
   }
-  return hops[0]
+  return address
 }
 
 function isSecret(shown: string | string[] | undefined, hash: string): boolean {

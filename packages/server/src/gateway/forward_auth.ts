@@ -91,6 +91,8 @@ function judge(asking: Asking, request: Incoming, rest: string): void {
 
 function act(asking: Asking, verdict: Verdict): void {
   const { guarded, profile, response, options } = asking
+  // Something else has answered in the meantime: that the body was too slow.
+  if (response.headersSent) return verdict.allow ? verdict.done?.(NEVER_SEEN) : undefined
   if (!verdict.allow) {
     options.onVerdict(guarded.api, verdict.code, response, undefined, verdict)
     return refuseAs(profile, response, { ...verdict, body: problemBody(verdict) })

@@ -93,7 +93,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const { target, response } = passage
     const decidedAt = nowMs()
     onVerdict(target.guarded.api, verdict.allow ? 'allowed' : verdict.code, response, decidedAt - passage.askedAt, verdict)
-    if (!verdict.allow) return deny(verdict, response)
+    if (!verdict.allow) return response.headersSent ? undefined : deny(verdict, response)
     pass(passage, verdict, decidedAt, options)
   }
   return {

@@ -1,6 +1,7 @@
 // Whom a request comes from: the peer of its connection, or whom a trusted proxy there says it had it from. RFC 7239 section 5.2.
 // What stands left of the first address that is no trusted proxy's was written by strangers and means nothing.
-import { BlockList, isIP, SocketAddress } from 'node:net'
+import { BlockList, isIP } from 'node:net'
+import { readAddress, unmapped } from '../gateway/address.ts'
 import type { Caller } from '../gateway/forwarded.ts'
 import type { Incoming } from '../gateway/messages.ts'
 
@@ -103,20 +104,6 @@ function splitOutside(text: string, separator: string): string[] {
     else parts.push(`${parts.pop()}${character}`)
   }
   return parts
-}
-
-/** `203.0.113.7`, `2001:db8::1` or `[2001:db8::1]`, each but the second with a port or without. */
-function readAddress(text: string): string | undefined {
-  const bracketed = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text)?.[1]
-  const bare = bracketed ?? /^([\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text
-  const family = isIP(bare)
-  if (family === 0 || bare.includes('%') || (bracketed !== undefined && family !== 6)) return undefined
-  return family === 4 ? bare : unmapped(new SocketAddress({ address: bare, family: 'ipv6' }).address)
-}
-
-/** An IPv4 address in the form of IPv6 is the IPv4 address. */
-function unmapped(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address
 }
 
 /** One plain word, or none: several are of several hops, and not all of those need be ours. */

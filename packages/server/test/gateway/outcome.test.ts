@@ -7,7 +7,7 @@ import type { Socket } from 'node:net'
 import { after, before, beforeEach, test } from 'node:test'
 import type { Guard } from '@countersign/guard'
 import type { Outcome } from '@countersign/guard/ports'
-import type { Allow } from '@countersign/guard/verdict'
+import type { Allow, Deny } from '@countersign/guard/verdict'
 import type { Gateway } from '../../src/gateway/gateway.ts'
 import { createGateway } from '../../src/gateway/gateway.ts'
 import { watchHealth } from '../../src/gateway/health.ts'
@@ -24,6 +24,7 @@ const told: string[] = []
 const reached: string[] = []
 /** What the guard waits for before it lets a request in; none: it answers at once. */
 let pending: Promise<void> | undefined
+let verdict: Allow | Deny
 let well = true
 
 const allowed: Allow = {
@@ -46,7 +47,10 @@ const allowed: Allow = {
   },
 }
 const guard: Guard = {
-  check: () => (pending === undefined ? allowed : pending.then(() => allowed)),
+  check() {
+    const one = verdict
+    return pending === undefined ? one : pending.then(() => one)
+  },
   credentialHeaders: [],
   now: () => 0,
   forget: () => undefined,
@@ -105,6 +109,8 @@ before(async () => {
   const take = (request: Incoming, response: Outgoing, upgrade?: Parameters<Gateway['handle']>[3]): boolean => {
     const route = gateway.find('x', request.url ?? '/')
     if (route) gateway.handle(route, request, response, upgrade)
+    // As a body that is too slow is answered, whatever the guard does meanwhile.
+    if (request.url === '/api/given-up') response.writeHead(408, { 'content-length': 0 }).end()
     return route !== undefined
   }
   front = await listening(
@@ -116,6 +122,7 @@ beforeEach(() => {
   told.length = 0
   reached.length = 0
   pending = undefined
+  verdict = allowed
 })
 after(async () => {
   await front.close()
@@ -269,4 +276,19 @@ test('a connection that reads nothing of its tunnel’s end does not keep it', a
   socket.write('x')
   assert.deepEqual(await over(), [101, 1, 7])
   socket.destroy()
+})
+
+test('a verdict that comes behind another answer says nothing more, and what it let in ends', async () => {
+  const code = 'invalid_token'
+  const denied: Deny = { allow: false, status: 401, code, title: 'No', detail: 'No.', headers: {}, reason: code }
+  for (const late of [denied, allowed]) {
+    const decided = Promise.withResolvers<void>()
+    pending = decided.promise
+    verdict = late
+    const said = exchange(front.origin, 'GET /api/given-up HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    assert.deepEqual(statuses(await said), [408])
+    decided.resolve()
+  }
+  assert.deepEqual(await over(), [408, 0, 0])
+  assert.ok(!reached.includes('/given-up'))
 })

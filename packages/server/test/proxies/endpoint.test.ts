@@ -210,11 +210,15 @@ test("a key's addresses are held against the caller that the proxy names last, w
     (await ask('caddy', { api: 'keyed', headers: { 'x-api-key': API_KEY, 'x-forwarded-for': address } })).status
   assert.equal(await at('203.0.113.7'), 200)
   assert.equal(await at('198.51.100.1, 203.0.113.7'), 200)
-  assert.equal(await at('::ffff:203.0.113.7'), 200)
+  // As the gateway reads it: some proxies write the port as well.
+  for (const same of ['::ffff:203.0.113.7', '203.0.113.7:80', '[::ffff:203.0.113.7]:80', '198.51.100.1, 203.0.113.7:65535'])
+    assert.equal(await at(same), 200, same)
   for (const address of [
     '198.51.100.1',
     '203.0.113.7, 198.51.100.1',
-    '203.0.113.7:80',
+    '198.51.100.1:80',
+    '203.0.113.7:',
+    '203.0.113.7:x',
     '203.0.113.7, unknown',
     '',
     ',',
