@@ -7,7 +7,7 @@ import { createNearCache } from './near_cache.ts'
 import { createSeal } from './seal.ts'
 import type { Surroundings } from './surroundings_env.ts'
 import { SURROUNDINGS } from './surroundings_env.ts'
-import { lifeOf, lifeOfRemembered, MAX_RECORD, parse, readRemembered, readToken, writeRemembered, writeToken } from './token_record.ts'
+import { lifeOf, lifeOfRemembered, MAX_KEPT, parse, readRemembered, readToken, writeRemembered, writeToken } from './token_record.ts'
 
 /** Texts by name, each of which ends by itself. Spans are milliseconds. Every method is one atomic step. */
 export interface KeyValueStore {
@@ -54,8 +54,8 @@ export function createKeyValueCache(store: KeyValueStore, options: KeyValueCache
 
   const read = async (name: string): Promise<{ readonly value: string; readonly text: string; readonly age: number } | undefined> => {
     const found = await ask(() => store.get(name))
-    if (found === undefined || found.value.length > 2 * MAX_RECORD || !(found.left >= 0)) return undefined
-    const { version, life, payload } = parse(found.value) ?? {}
+    if (found === undefined || !(found.left >= 0)) return undefined
+    const { version, life, payload } = parse(found.value, MAX_KEPT) ?? {}
     if (version !== VERSION || typeof life !== 'number' || typeof payload !== 'string') return undefined
     const text = await seal.open(payload, name)
     return text === undefined ? undefined : { value: found.value, text, age: Math.max(life - found.left, 0) }

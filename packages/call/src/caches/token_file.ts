@@ -12,7 +12,7 @@ import { openFolder, readPrivate, removePrivate, writePrivate } from './private_
 import { createSeal } from './seal.ts'
 import type { Surroundings } from './surroundings_env.ts'
 import { SURROUNDINGS } from './surroundings_env.ts'
-import { MAX_RECORD, parse, readRemembered, readToken, writeRemembered, writeToken } from './token_record.ts'
+import { MAX_KEPT, parse, readRemembered, readToken, writeRemembered, writeToken } from './token_record.ts'
 
 export interface FileCacheOptions extends Partial<Surroundings> {
   /** Default: XDG_CACHE_HOME/countersign, or ~/.cache/countersign. It is made, for its owner only. Removing it is always safe. */
@@ -53,7 +53,7 @@ export function createFileCache(options: FileCacheOptions = {}): Required<TokenC
   }
 
   const read = async (name: string): Promise<{ readonly text: string; readonly age: number } | undefined> => {
-    const file = parse((await readPrivate(join(folder, name), machine.uid, MAX_FILE)) ?? '')
+    const file = parse((await readPrivate(join(folder, name), machine.uid, MAX_KEPT)) ?? '', MAX_KEPT)
     const { version, payload } = file ?? {}
     if (file === undefined || version !== VERSION || file['name'] !== name || typeof payload !== 'string') return undefined
     const text = await seal.open(payload, name)
@@ -120,8 +120,6 @@ export function createFileCache(options: FileCacheOptions = {}): Required<TokenC
 }
 
 const VERSION = 1
-/** A sealed record in JSON is a third longer, and has its stamp. */
-const MAX_FILE = MAX_RECORD
 const WRITE_WAIT_MS = 2000
 
 /** Keys are file names here. */

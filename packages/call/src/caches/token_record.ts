@@ -5,7 +5,9 @@ import type { HeldToken, Remembered } from '../token_cache.ts'
 import { isShowable } from '../token_cache.ts'
 
 /** No record is longer: 64 kB of text. */
-export const MAX_RECORD = 65_536
+const MAX_RECORD = 65_536
+/** Nor is what is kept of one: sealed it is a third longer, and in JSON it is quoted and has its stamp. */
+export const MAX_KEPT = 2 * MAX_RECORD
 
 /** @param at the moment of writing on the monotonic clock that `held` is told in. */
 export function writeToken(held: HeldToken, at: number): string {
@@ -76,8 +78,8 @@ export function lifeOfRemembered({ failure, budget, rejection }: Remembered, now
 }
 
 /** A JSON object, or undefined. */
-export function parse(text: string): Record<string, unknown> | undefined {
-  if (text.length > MAX_RECORD) return undefined
+export function parse(text: string, longest = MAX_RECORD): Record<string, unknown> | undefined {
+  if (text.length > longest) return undefined
   try {
     const value: unknown = JSON.parse(text)
     return isObject(value) ? value : undefined

@@ -32,6 +32,13 @@ export function conforms(name: string, make: (t: TestContext) => Promise<Pair>, 
     assert.equal(await one.get(KEY), undefined)
   })
 
+  test(`${name}: the longest token that is kept is found again`, { skip }, async (t) => {
+    const { one, other } = await make(t)
+    const refreshToken = 'r'.repeat(60_000)
+    await one.set(KEY, heldAt(at(), 'token-1', 3600, { refreshToken }))
+    assert.equal((await other.get(KEY))?.refreshToken, refreshToken)
+  })
+
   test(`${name}: an ended token keeps its refresh token`, { skip }, async (t) => {
     const { one, other } = await make(t)
     await one.set(KEY, heldAt(at() - 5_000_000, 'token-1', 3600, { refreshToken: 'refresh-1' }))
