@@ -144,6 +144,7 @@ const WRITTEN: ReadonlySet<string> = new Set([
   ASSERTION_HEADER,
   PROXY_SECRET_HEADER,
   // The most frequent ones, so that they are not looked at more closely.
+  'x-api-key',
   'x-original-method',
   'x-original-uri',
   'x-forwarded-for',
