@@ -96,7 +96,8 @@ test('a key that was found before is read no other way than the first time, and 
   const guard = guardWith({ apiKey: 'required', apiKeys: { find: () => (lives ? record : undefined) } })
   const token = mint()
   const codeOf = (key: string | string[] | undefined): string => {
-    const verdict = atOnce(guard.check(get({ ...bearer(token), 'x-api-key': key })))
+    const headers = { ...bearer(token), 'x-api-key': key }
+    const verdict = atOnce(guard.check({ ...get({}), headers }))
     return verdict.allow ? 'allowed' : verdict.code
   }
   for (const _ of ['fresh', 'remembered']) {

@@ -109,6 +109,15 @@ test('another plan holds from the next request on, and a rate of the same length
   assert.equal(headers['ratelimit'], '"requests-1s";r=1;t=1, "requests-60s";r=1;t=40, "requests-day";r=3;t=43200')
 })
 
+test('where the plan changes while the ledger is asked, an answer does not tell its numbers under the names of the other', async () => {
+  const desk = createDesk(plan({ rates: [SECOND], volumes: [volume(100, 'day')] }))
+  const before = desk.admitted()
+  desk.plan = plan({ rates: [SECOND, MINUTE], volumes: [volume(100, 'day')] })
+  const after = desk.admitted()
+  assert.equal((await before).headers['ratelimit'], undefined)
+  assert.match((await after).headers['ratelimit'] ?? '', /^"requests-1s";r=0;t=1, "requests-60s";r=2;t=20, "requests-day";r=98;/)
+})
+
 test('two volumes of one unit are charged to two meters', async () => {
   const desk = createDesk(plan({ volumes: [volume(10, 'day'), volume(20, 'day', { mode: 'warn' })] }))
   const { headers } = await desk.admitted()
@@ -175,6 +184,21 @@ test('while the ledger fails a request fails too, and its rates and place are gi
   const { headers } = await desk.admitted()
   assert.match(headers['ratelimit'] ?? '', /^"requests-60s";r=2;/)
   assert.deepEqual(desk.notices, [])
+})
+
+test('an answer says what is left at its own moment, however long the client goes on asking', async () => {
+  const desk = createDesk(plan({ rates: [SECOND, MINUTE], volumes: [volume(100, 'day')] }))
+  const told: unknown[] = []
+  for (const laterMs of [0, 400, 1000, 59_000]) {
+    desk.nowMs = NOON * 1000 + laterMs
+    told.push((await desk.admitted()).headers['ratelimit'])
+  }
+  assert.deepEqual(told, [
+    '"requests-1s";r=1;t=1, "requests-60s";r=2;t=20, "requests-day";r=99;t=43200',
+    '"requests-1s";r=0;t=1, "requests-60s";r=1;t=40, "requests-day";r=98;t=43200',
+    '"requests-1s";r=1;t=1, "requests-60s";r=0;t=59, "requests-day";r=97;t=43199',
+    '"requests-1s";r=1;t=1, "requests-60s";r=1;t=21, "requests-day";r=96;t=43141',
+  ])
 })
 
 test('where the plan says so a request passes uncounted while the ledger fails, and the operator is told once', async () => {
