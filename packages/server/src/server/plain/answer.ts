@@ -1,14 +1,10 @@
-// The answer to a plain request, written as node:http writes it: head and first piece of the body in one. RFC 9112 sections 4, 6 and 7.
+// The answer to a plain request, written as node:http writes it: head and first piece of the body in one. RFC 9112 sections 6 and 7.
 import { EventEmitter } from 'node:events'
-import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Watched } from '../answer.ts'
-import { REQUEST_ID_HEADER } from '../answer.ts'
+import type { AnswerFields } from './answer_head.ts'
+import { writeHead } from './answer_head.ts'
 import type { PlainRequest } from './request.ts'
-
-/** Longer than the proxies and pools in front keep their connections, so that they close them and not we. */
-export const KEEP_ALIVE_MS = 75_000
 
 /** The connection that an answer leaves on. */
 export interface AnswerLine {
@@ -19,13 +15,6 @@ export interface AnswerLine {
   readonly left: (error?: Error | null) => void
 }
 
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
-/** 15 digits are a number exactly. */
-const LENGTH = /^[0-9]{1,15}$/
-/** The connection's, written here alone. */
-const OURS = new Set(['transfer-encoding', 'keep-alive', 'trailer', 'upgrade'])
-const KEEP_ALIVE = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(KEEP_ALIVE_MS / 1000)}\r\n`
 const CHUNKS_END = '0\r\n\r\n'
 
 export class PlainAnswer extends EventEmitter implements Watched {
@@ -51,8 +40,6 @@ export class PlainAnswer extends EventEmitter implements Watched {
   readonly #line: AnswerLine
   /** While it waits for a piece of the body. */
   #head = ''
-  #isDated = false
-  #saysClose = false
   #hasBody = true
   /** Bytes of the body still to come, where their number was told; otherwise it goes in chunks. */
   #left: number | undefined
@@ -79,20 +66,15 @@ export class PlainAnswer extends EventEmitter implements Watched {
     return this.#line.socket.writableNeedDrain
   }
 
-  writeHead(status: number, fields: OutgoingHttpHeaders | OutgoingHttpHeader[] = {}): this {
+  writeHead(status: number, fields: AnswerFields = {}): this {
     if (this.headersSent) throw new Error('An answer has one head.')
-    this.#forgetHead()
     this.counted?.(status)
-    let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`
-    if (Array.isArray(fields)) for (let i = 0; i + 1 < fields.length; i += 2) text += this.#field(String(fields[i]), fields[i + 1])
-    else for (const name of Object.keys(fields)) text += this.#field(name, fields[name])
-    if (this.requestId !== '') text += `${REQUEST_ID_HEADER}: ${this.requestId}\r\n`
-    if (!this.#isDated) text += `Date: ${httpDate()}\r\n`
-    this.closes ||= this.#line.isEnding()
-    if (!this.#saysClose) text += this.closes ? 'Connection: close\r\n' : KEEP_ALIVE
-    this.#hasBody = this.req.method !== 'HEAD' && status !== 204 && status !== 304
-    if (this.#hasBody && this.#left === undefined) text += 'Transfer-Encoding: chunked\r\n'
-    this.#head = `${text}\r\n`
+    const isLast = this.closes || this.#line.isEnding()
+    const head = writeHead(status, fields, { method: this.req.method, requestId: this.requestId, isLast })
+    this.#head = head.text
+    this.#hasBody = head.hasBody
+    this.#left = head.length
+    this.closes = head.isLast
     this.statusCode = status
     this.headersSent = true
     return this
@@ -166,39 +148,6 @@ export class PlainAnswer extends EventEmitter implements Watched {
     this.emit('close')
   }
 
-  /** What a head that could not be written left behind. */
-  #forgetHead(): void {
-    this.#left = undefined
-    this.#isDated = false
-    this.#saysClose = false
-  }
-
-  #field(name: string, value: OutgoingHttpHeader | undefined): string {
-    if (Array.isArray(value)) return value.map((one) => this.#field(name, one)).join('')
-    const text = String(value)
-    if (value === undefined || !VALUE.test(text)) throw new TypeError(`The field ${name} of an answer cannot be written.`)
-    switch (nameOf(name)) {
-      case 'connection':
-        if (text !== 'close') return ''
-        this.closes = true
-        this.#saysClose = true
-        break
-      case REQUEST_ID_HEADER:
-        // Also in place of one that the upstream sent: the id is the caller's, the log's and the upstream's alike.
-        if (this.requestId !== '') return ''
-        break
-      case 'content-length':
-        if (this.#left !== undefined || !LENGTH.test(text)) throw new TypeError('An answer has one length.')
-        this.#left = Number(text)
-        break
-      case 'date':
-        this.#isDated = true
-        break
-      default:
-    }
-    return `${name}: ${text}\r\n`
-  }
-
   #takeHead(): string {
     const text = this.#head
     this.#head = ''
@@ -222,28 +171,4 @@ export class PlainAnswer extends EventEmitter implements Watched {
     this.#leaving += 1
     this.#line.socket.write(piece, encoding, this.#line.left)
   }
-}
-
-/** The names that were looked at before, in lower case; an upstream may invent some, so only so many. */
-const known = new Map<string, string>()
-const MOST_KNOWN = 1000
-
-function nameOf(written: string): string {
-  const before = known.get(written)
-  if (before !== undefined) return before
-  const name = written.toLowerCase()
-  if (!NAME.test(written) || OURS.has(name)) throw new TypeError('An answer has a field that cannot be written.')
-  if (known.size < MOST_KNOWN && written.length <= 64) known.set(written, name)
-  return name
-}
-
-let dated = ''
-let datedSecond = 0
-
-/** RFC 9110 section 5.6.7, made once a second. */
-function httpDate(): string {
-  const second = Math.floor(Date.now() / 1000)
-  if (second !== datedSecond) dated = new Date(second * 1000).toUTCString()
-  datedSecond = second
-  return dated
 }

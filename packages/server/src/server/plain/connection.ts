@@ -2,7 +2,8 @@
 // The first bytes that are anything else go to node:http with the connection, for good. Reads no head, decides nothing.
 import type { Socket } from 'node:net'
 import type { AnswerLine } from './answer.ts'
-import { KEEP_ALIVE_MS, PlainAnswer } from './answer.ts'
+import { PlainAnswer } from './answer.ts'
+import { KEEP_ALIVE_MS } from './answer_head.ts'
 import type { PlainRequest } from './request.ts'
 import { readPlain } from './request.ts'
 
