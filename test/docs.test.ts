@@ -40,6 +40,7 @@ const hasCurl = (await run('curl', ['--version']).catch(() => undefined))?.code 
 // Ignored by git, linters and compilers, and inside the tree, so that the packages resolve.
 mkdirSync(`${ROOT}dist`, { recursive: true })
 const folder = mkdtempSync(`${ROOT}dist/docs-`)
+mkdirSync(`${folder}/tmp`)
 let demo: ServerProcess
 let env: Record<string, string>
 before(async () => {
@@ -49,6 +50,8 @@ before(async () => {
   env = {
     PATH: programs(),
     CURL_HOME: folder,
+    // What a block leaves behind goes with the folder.
+    TMPDIR: `${folder}/tmp`,
     // Profiles and tokens of whoever runs the tests are not the documents' business.
     XDG_CACHE_HOME: `${folder}/cache`,
     XDG_CONFIG_HOME: `${folder}/config`,
