@@ -1,15 +1,13 @@
 // Holds the documents to the truth: every code block is run or checked, every link and anchor exists, every npm script is there.
 // Blocks run unchanged against a demo that believes it is on port 8080. A block that must not run says why, above itself.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { posix } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { DialectDocument } from '@countersign/protocol/dialect/dialect'
 import { resolveDialect } from '@countersign/protocol/dialect/resolve'
 import { loadConfiguration } from '../packages/server/src/config/config.ts'
+import { freePort } from '../packages/server/test/harness/free_port.ts'
 import type { ServerProcess } from '../packages/server/test/harness/server.ts'
 import { spawnServer } from '../packages/server/test/harness/server.ts'
 import { ROOT, run } from './docs/child.ts'
@@ -188,15 +186,6 @@ function place({ document, line, language, excuse }: Block): string {
 
 function fileOf({ document, line }: Block): string {
   return `${folder}/${document.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')}_${line}.ts`
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function read(path: string): string {

@@ -1,10 +1,10 @@
 // The server that is attacked: one process with a file behind it, as an operator runs it, with users, an API, and a trusted proxy in front, so
 // that each attempt can come from an address of its own. Otherwise the throttles would answer, and not what is measured.
 import { hashPassword } from '../../packages/server/src/issue/password.ts'
+import { freePort } from '../../packages/server/test/harness/free_port.ts'
 import { CLIENT_ID, TOKEN_BODY } from '../servers/asked.ts'
 import type { CountersignFolder } from '../servers/countersign.ts'
 import { createFolder, tokenPath } from '../servers/countersign.ts'
-import { freePort } from '../servers/free_port.ts'
 import type { ServerProcess } from '../servers/server_process.ts'
 import { spawnServer } from '../servers/server_process.ts'
 import type { Asked, Conversation } from './conversation.ts'

@@ -5,12 +5,11 @@ import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import { freePort } from '../../../server/test/harness/free_port.ts'
 import { folder } from '../callsign_process.ts'
 
 const PROGRAM = '/usr/bin/glewlwyd'
@@ -143,13 +142,4 @@ async function answering(url: string): Promise<void> {
     })
   }
   throw new Error('Glewlwyd does not answer.')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

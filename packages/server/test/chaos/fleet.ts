@@ -4,11 +4,10 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../harness/free_port.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const CLOCK = new URL('clock.ts', import.meta.url).href
@@ -110,13 +109,4 @@ export async function command(args: readonly string[], withinMs: number): Promis
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
   const [code] = (await once(child, 'close')) as [number | null]
   return { code, out }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -5,14 +5,13 @@ import type { ChildProcessByStdio } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
+import { freePort } from '../harness/free_port.ts'
 import type { Installation } from './install.ts'
 import { give, install, PASSWORD, RUNS_AS, USER } from './install.ts'
 
@@ -254,15 +253,6 @@ const childrenOf = (pid: number): number[] => {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && stateOf(name)?.parent === pid)
     .map(Number)
-}
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 const ask = async (config: pg.ClientConfig, sql: string): Promise<Readonly<Record<string, unknown>>[]> => {

@@ -3,13 +3,12 @@ import type { ChildProcessByStdio } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { freePort as findFreePort } from '../harness/free_port.ts'
 
 export interface Ending {
   readonly code: number | null
@@ -106,15 +105,8 @@ export async function serve(args: readonly string[], options: RunOptions = {}): 
   return { ...program, origin, managementOrigin }
 }
 
-/** A port on which nothing listened a moment ago: for a server that must come back on the same one. */
-export async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return `${port}`
-}
+/** For a server that must come back on the same one, as an argument. */
+export const freePort = async (): Promise<string> => String(await findFreePort())
 
 /** What the program complained of, without the warnings that a configuration earns. */
 export function complaint({ stderr }: Pick<Ending, 'stderr'>): string {
